@@ -1,0 +1,87 @@
+"""Monte Carlo risk engine for bilateral security pacts: deterrence, escalation, abandonment and entanglement.
+
+>>> import entangle
+>>> study = entangle.load("configs/us_rok.toml")  # doctest: +SKIP
+>>> result = study.run()  # doctest: +SKIP
+>>> result.plot()  # doctest: +SKIP
+
+Nothing heavy is imported before it is used, so that the command line answers at once.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from entangle.actor import Actor, Resolve, Scenario
+    from entangle.engine import ConvergenceError
+    from entangle.errors import DataError, EntangleError, ResultError, StudyError
+    from entangle.executors import RunError
+    from entangle.pact import Coalition, Pact
+    from entangle.parameters import Parameters
+    from entangle.result import Estimate, ReproducibilityWarning, Result
+    from entangle.study import Simulation, Study, load, schema
+
+    __version__: str
+
+__all__ = [
+    "Actor",
+    "Coalition",
+    "ConvergenceError",
+    "DataError",
+    "EntangleError",
+    "Estimate",
+    "Pact",
+    "Parameters",
+    "ReproducibilityWarning",
+    "Resolve",
+    "Result",
+    "ResultError",
+    "RunError",
+    "Scenario",
+    "Simulation",
+    "Study",
+    "StudyError",
+    "__version__",
+    "load",
+    "schema",
+]
+
+_HOMES = {
+    "entangle.actor": ("Actor", "Resolve", "Scenario"),
+    "entangle.engine": ("ConvergenceError",),
+    "entangle.errors": ("DataError", "EntangleError", "ResultError", "StudyError"),
+    "entangle.executors": ("RunError",),
+    "entangle.pact": ("Coalition", "Pact"),
+    "entangle.parameters": ("Parameters",),
+    "entangle.result": ("Estimate", "ReproducibilityWarning", "Result"),
+    "entangle.study": ("Simulation", "Study", "load", "schema"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        value: Any = _version()
+    elif name in _HOME_OF:
+        value = getattr(import_module(_HOME_OF[name]), name)
+    elif name == "atop":
+        return import_module("entangle.atop")
+    else:
+        raise AttributeError(f"module 'entangle' has no attribute {name!r}")
+    globals()[name] = value  # found once, found for good
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("entangle-pacts")
+    except PackageNotFoundError:
+        return "0+unknown"  # a checkout that was never installed

@@ -1,0 +1,250 @@
+"""From a study to a result: solve every pact's games, then count crises block by block.
+
+The unit of work is a block of :data:`BLOCK` trajectories, a pure function of (tables, seed, first
+trajectory, size). Counts are whole numbers, so that merging them is exact in any order, and trajectories are
+never held: memory does not grow with their number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import closing
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from entangle.errors import EntangleError
+from entangle.executors import Task, completed, processors, worker_count
+from entangle.lowering import Setting, games, lower
+from entangle_kernels import crisis, equilibrium, quantise
+from entangle_kernels.exact import CELLS, probabilities
+from entangle_kernels.game import Game
+from entangle_kernels.quantise import Tables
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from entangle.result import Result
+    from entangle.study import Study
+
+#: Trajectories in a block; the last one of a run may be shorter.
+BLOCK: Final = 65_536
+#: Most blocks in one task: about 2 million trajectories, a third of a second.
+_MOST_BLOCKS: Final = 32
+
+Counts = NDArray[np.int64]
+
+
+class ConvergenceError(EntangleError):
+    """A pact's equilibrium could not be found; carries the pact's name, the residual and the sweeps."""
+
+    def __init__(self, message: str, *, pact: str, residual: float, sweeps: int) -> None:
+        super().__init__(message)
+        self.pact = pact
+        self.residual = residual
+        self.sweeps = sweeps
+
+
+class Prepared(NamedTuple):
+    """A solved pact.
+
+    Parameters
+    ----------
+    tables
+        The thresholds that simulation and exact pass read.
+    exact
+        Probability of every ending of a dispute, shape :data:`~entangle_kernels.exact.CELLS`.
+    sweeps
+        Sweeps that its games took together.
+    residual
+        Largest change of a choice probability in the last sweep of any of its games.
+    """
+
+    tables: Tables
+    exact: NDArray[np.float64]
+    sweeps: int
+    residual: float
+
+
+def exact(study: Study) -> Result:
+    """Return the exact probabilities of every outcome under every pact of `study`.
+
+    Raises
+    ------
+    ConvergenceError
+        If a pact's equilibrium could not be found.
+    """
+    from entangle.tabulate import tabulate
+
+    return tabulate(study, prepare(study), counts=None)
+
+
+def run(
+    study: Study,
+    *,
+    executor: Executor | Client | None = None,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Result:
+    """Return the counts of a simulation as the study asks for it, beside the exact probabilities.
+
+    Parameters
+    ----------
+    executor
+        Where blocks are computed; threads of this process if not given.
+    workers
+        Number of threads when no executor is given; the processors available if not given.
+    progress
+        Called with (blocks done, blocks in all), the blocks of all pacts together, in this thread.
+
+    Raises
+    ------
+    ConvergenceError
+        If a pact's equilibrium could not be found.
+    RunError
+        If the executor's processes or the cluster failed.
+    """
+    from entangle.tabulate import tabulate
+
+    worker_count(executor, workers)  # a wrong argument is told before any work
+    prepared = prepare(study, workers=workers)
+    counts = simulate(
+        {name: pact.tables for name, pact in prepared.items()},
+        seed=study.simulation.seed,
+        trajectories=study.simulation.trajectories,
+        executor=executor,
+        workers=workers,
+        progress=progress,
+    )
+    return tabulate(study, prepared, counts=counts)
+
+
+def prepare(study: Study, *, workers: int | None = None) -> dict[str, Prepared]:
+    """Lower and solve every pact of `study`, several games at a time; equal games are solved once.
+
+    Raises
+    ------
+    ConvergenceError
+        If a pact's equilibrium could not be found.
+    """
+    setting = Setting.of(study)
+    solving: dict[bytes, Future[equilibrium.Solution]] = {}
+    asked: dict[str, tuple[list[Game], float]] = {}
+    with ThreadPoolExecutor(workers or processors()) as pool:
+        try:
+            for name, pact in study.pacts.items():
+                asked[name] = games(lower(pact, setting), setting)
+                for game in asked[name][0]:
+                    key = _bytes(game)
+                    if key not in solving:
+                        solving[key] = pool.submit(equilibrium.solve, game)
+            return {
+                name: _finish(name, lowered, [solving[_bytes(game)] for game in lowered], in_scope)
+                for name, (lowered, in_scope) in asked.items()
+            }
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def simulate(
+    tables: Mapping[str, Tables],
+    *,
+    seed: int,
+    trajectories: int,
+    first: int = 0,
+    executor: Executor | Client | None = None,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Counts]:
+    """Count how trajectories `first` ... `first + trajectories - 1` end under each pact.
+
+    Returns
+    -------
+    dict of arrays
+        For each pact, counts of shape :data:`~entangle_kernels.exact.CELLS`, summing to `trajectories`.
+    """
+    blocks = -(-trajectories // BLOCK)
+    total = blocks * len(tables)
+    # tasks long enough to be worth sending, short enough that no worker idles at the end
+    share = total // (8 * worker_count(executor, workers))
+    step = BLOCK * min(max(share, 1), _MOST_BLOCKS)
+    counts = {name: np.zeros(CELLS, np.int64) for name in tables}
+    done = 0
+    stream = completed(
+        block_counts,
+        tables,
+        _tasks(tables, seed, first, trajectories, step),
+        executor=executor,
+        workers=workers,
+    )
+    with closing(stream):  # an interrupt withdraws what has not begun
+        for task, (cells, numbers) in stream:
+            counts[task.key].ravel()[cells] += numbers
+            done += -(-task.size // BLOCK)
+            if progress is not None:
+                progress(done, total)
+    return counts
+
+
+def block_counts(tables: Tables, seed: int, first: int, size: int) -> tuple[Counts, Counts]:
+    """Count how trajectories `first` ... `first + size - 1` end: cells that occurred, and how often.
+
+    Returns
+    -------
+    tuple of arrays
+        Indices into the flattened :data:`~entangle_kernels.exact.CELLS`, ascending, and their counts. A few
+        hundred numbers, where the whole table has 36 864.
+    """
+    counts = crisis.simulate(_own(tables), seed=seed, first=first, size=size).ravel()
+    cells = np.flatnonzero(counts).astype(np.int64)
+    return cells, counts[cells]
+
+
+def _tasks(
+    tables: Mapping[str, Tables], seed: int, first: int, trajectories: int, step: int
+) -> Iterator[Task]:
+    """Yield the tasks of all pacts, block by block, without ever listing them."""
+    for start in range(0, trajectories, step):
+        size = min(step, trajectories - start)
+        for name in tables:
+            yield Task(name, seed, first + start, size)
+
+
+def _own(tables: Tables) -> Tables:
+    """Return the tables with writable arrays, for which code is compiled already.
+
+    Arrays that came from another process may be read-only, which is another type to the compiler.
+    """
+    return Tables(
+        *(
+            value.copy() if isinstance(value, np.ndarray) and not value.flags.writeable else value
+            for value in tables
+        )
+    )
+
+
+def _finish(
+    name: str, lowered: list[Game], solving: list[Future[equilibrium.Solution]], in_scope: float
+) -> Prepared:
+    try:
+        solutions = [future.result() for future in solving]
+    except equilibrium.ConvergenceError as error:
+        raise ConvergenceError(
+            f"[pacts.{name}]: {error}.", pact=name, residual=error.residual, sweeps=error.sweeps
+        ) from None
+    tables = quantise.tables(lowered, solutions, in_scope=in_scope)
+    return Prepared(
+        tables,
+        probabilities(tables),
+        sum(solution.sweeps for solution in solutions),
+        max(solution.residual for solution in solutions),
+    )
+
+
+def _bytes(game: Game) -> bytes:
+    """Return the game as bytes: equal bytes, equal game."""
+    arrays = [np.asarray(value) for value in game]
+    return b"".join(f"{a.dtype.str}{a.shape}".encode() + a.tobytes() for a in arrays)

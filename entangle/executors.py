@@ -1,0 +1,179 @@
+"""Where blocks are computed: threads of this process, any executor, or a Dask cluster.
+
+All of them do the same: keep a few tasks in flight, hand back whichever is done. What a task returns depends on
+its arguments alone and the caller adds up whole numbers, so neither the place nor the order moves a bit.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ThreadPoolExecutor,
+    wait,
+)
+from contextlib import ExitStack
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from entangle.errors import EntangleError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+S = TypeVar("S")
+R = TypeVar("R")
+
+#: Tasks in flight for each worker: enough that none waits, few enough that memory stays flat.
+WINDOW = 4
+
+
+class RunError(EntangleError):
+    """The place where blocks were computed failed: a process died, or a cluster went away."""
+
+
+class Task(NamedTuple):
+    """A share of the work: trajectories `first` ... `first + size - 1` under the pact `key`."""
+
+    key: str
+    seed: int
+    first: int
+    size: int
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "process_cpu_count"):
+        return os.process_cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def worker_count(executor: Executor | Client | None, workers: int | None) -> int:
+    """Return how many tasks can run at once, as far as can be told.
+
+    Raises
+    ------
+    TypeError
+        If `executor` is neither an executor nor a client of Dask.
+    ValueError
+        If `workers` is below 1.
+    """
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers must be at least 1, got {workers}")
+    if _is_client(executor):
+        return workers or sum(executor.nthreads().values()) or 1  # type: ignore[union-attr]
+    if executor is not None and not isinstance(executor, Executor):
+        raise TypeError(
+            "executor must be a concurrent.futures.Executor or a distributed.Client, "
+            f"got {type(executor).__name__}"
+        )
+    return workers or processors()
+
+
+def completed(
+    function: Callable[[S, int, int, int], R],
+    shared: Mapping[str, S],
+    tasks: Iterator[Task],
+    *,
+    executor: Executor | Client | None,
+    workers: int | None,
+) -> Iterator[tuple[Task, R]]:
+    """Yield every task with ``function(shared[task.key], seed, first, size)``, as they are done.
+
+    Parameters
+    ----------
+    function
+        A pure function of a module, so that other processes can find it.
+    shared
+        What tasks of the same key share; sent to a cluster once.
+
+    Raises
+    ------
+    RunError
+        If workers died and the work could not be done elsewhere.
+    """
+    window = WINDOW * worker_count(executor, workers)
+    if _is_client(executor):
+        yield from _on_cluster(function, shared, tasks, executor, window)
+        return
+    with ExitStack() as stack:
+        if executor is None:
+            executor = stack.enter_context(ThreadPoolExecutor(workers or processors()))
+        assert isinstance(executor, Executor)
+        yield from _on_executor(function, shared, tasks, executor, window)
+
+
+def _on_executor(
+    function: Callable[[S, int, int, int], R],
+    shared: Mapping[str, S],
+    tasks: Iterator[Task],
+    executor: Executor,
+    window: int,
+) -> Iterator[tuple[Task, R]]:
+    pending: dict[Future[R], Task] = {}
+    try:
+        while True:
+            for task in islice(tasks, window - len(pending)):
+                key, *numbers = task
+                pending[executor.submit(function, shared[key], *numbers)] = task
+            if not pending:
+                return
+            for future in wait(pending, return_when=FIRST_COMPLETED).done:
+                yield pending.pop(future), future.result()
+    except (BrokenExecutor, CancelledError) as error:
+        raise RunError(f"The executor failed before all blocks were done: {_reason(error)}.") from error
+    finally:
+        # an interrupt or an error: what has not begun never will
+        for future in pending:
+            future.cancel()
+
+
+def _on_cluster(
+    function: Callable[[S, int, int, int], R],
+    shared: Mapping[str, S],
+    tasks: Iterator[Task],
+    client: Any,
+    window: int,
+) -> Iterator[tuple[Task, R]]:
+    from distributed import as_completed
+
+    pending: dict[Any, Task] = {}
+    try:
+        # as a list: a named tuple by itself would be scattered field by field
+        held = dict(zip(shared, client.scatter(list(shared.values()), broadcast=True), strict=True))
+
+        def submit(task: Task) -> Any:
+            key, *numbers = task
+            future = client.submit(function, held[key], *numbers, pure=False)
+            pending[future] = task
+            return future
+
+        stream = as_completed([submit(task) for task in islice(tasks, window)], with_results=True)
+        for future, result in stream:
+            yield pending.pop(future), result
+            for task in islice(tasks, 1):
+                stream.add(submit(task))
+    except Exception as error:
+        raise RunError(f"The cluster failed before all blocks were done: {_reason(error)}.") from error
+    finally:
+        if pending:
+            client.cancel(list(pending), force=True)
+
+
+def _is_client(executor: object) -> bool:
+    """Whether `executor` is a client of Dask, without importing Dask to find out."""
+    distributed = sys.modules.get("distributed")
+    return distributed is not None and isinstance(executor, distributed.Client)
+
+
+def _reason(error: BaseException) -> str:
+    text = str(error).strip().partition("\n")[0].rstrip(".")
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,224 @@
+"""From levers to the arrays of the compiled core: chances of nature, costs, stakes and beliefs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from entangle.lowering.levers import Levers, Setting
+from entangle_kernels import ladder
+from entangle_kernels.game import Game
+from entangle_kernels.quantise import quantise, type_weights
+
+if TYPE_CHECKING:
+    from entangle.actor import Resolve
+
+Floats = NDArray[np.float64]
+
+
+def games(levers: Levers, setting: Setting) -> tuple[list[Game], float]:
+    """Return the games of one pact and the probability that a dispute is in scope.
+
+    Returns
+    -------
+    list of Game
+        One game with two scopes if only the partners know whether a dispute is in scope; otherwise a
+        game for disputes outside and one for disputes inside the treaty area, or a single one if all or
+        none lie inside.
+    float
+        Share of disputes in scope, a multiple of 2^-32.
+    """
+    in_scope = float(quantise(levers.coverage))
+    if in_scope in (0.0, 1.0):
+        return [game(levers, setting, scopes=(in_scope,))], in_scope
+    if levers.ambiguous:
+        return [game(levers, setting, scopes=(0.0, 1.0), weights=(1 - in_scope, in_scope))], in_scope
+    return [game(levers, setting, scopes=(scope,)) for scope in (0.0, 1.0)], in_scope
+
+
+def game(
+    levers: Levers,
+    setting: Setting,
+    *,
+    scopes: tuple[float, ...],
+    weights: tuple[float, ...] = (1.0,),
+) -> Game:
+    """Return the arrays of one crisis game.
+
+    Parameters
+    ----------
+    scopes
+        For each scope, the share of the obligation that holds there: 0 outside, 1 inside.
+    weights
+        Probability of each scope.
+    """
+    settings = setting.parameters
+    scenario = setting.scenario
+    rung, support, provoked = (
+        np.array([ladder.unpack(state)[i] for state in range(ladder.STATES)]) for i in range(3)
+    )
+    owed = np.where(provoked == 1, levers.owed[1], levers.owed[0]) * (rung >= levers.trigger)
+    challenger, protege, defender = setting.seats
+    nuclear = challenger.nuclear, protege.nuclear, defender.nuclear
+    rules = [ladder.Rules(nuclear, owed * scope, levers.required) for scope in scopes]
+    legal = ladder.legal(rules[0])
+    total = scenario.challenger_rate + scenario.protege_rate
+    arises = float(quantise(scenario.challenger_rate / total))
+    first = levers.first_support + levers.collective_delay
+    running = _running_costs(levers, setting, rung, support)
+    cost, gain = _endings(setting, rung, provoked)
+    in_breach = owed * (support < levers.required)
+    unanswered = levers.tripwire * (rung >= 4) * (support < 3)
+    running_by_scope = np.stack([running] * len(scopes))
+    cost_by_scope = np.stack([cost] * len(scopes))
+    for z, scope in enumerate(scopes):
+        running_by_scope[z, 2] += settings.breach_per_round * in_breach * scope + unanswered
+        cost_by_scope[z, 2, ladder.DEFEAT] += in_breach * scope
+    return Game(
+        precision=settings.precision,
+        rounds=settings.rounds,
+        first_support=first,
+        first_fight=first + levers.vote_delay,
+        theta=_stakes(levers, setting),
+        prior=np.tile(type_weights(settings.types), (3, 1)),
+        estimate=_estimate(levers.accuracy, settings.types),
+        scope=np.array(weights),
+        origin=np.array([arises, 1.0 - arises]),
+        start=np.array([ladder.pack(1, levers.initial_support, provoked) for provoked in (0, 1)]),
+        opening=np.full(2, settings.opening),
+        step=np.stack([ladder.steps(rule) for rule in rules]),
+        legal=legal,
+        passes=np.where(support == 2, levers.passes, 1.0) * levers.joins,
+        nature=_nature(levers, setting, rung, support, legal[3, :, ladder.ESCALATE]),
+        gain=gain,
+        cost=cost_by_scope,
+        running=running_by_scope,
+        restrain=_audience(setting)[2] * _step_height(rung) * (support > 0),
+    )
+
+
+def _stakes(levers: Levers, setting: Setting) -> Floats:
+    """Quantile points of each actor's lognormal resolve [stake units], shape (3, K)."""
+    challenger, protege, defender = (
+        _quantile_points(actor.resolve, setting.parameters.types) for actor in setting.seats
+    )
+    return np.stack(
+        [
+            challenger * (1.0 + levers.grievance),
+            protege,
+            defender * setting.scenario.alignment,
+        ]
+    )
+
+
+def _quantile_points(resolve: Resolve, types: int) -> Floats:
+    from scipy.special import ndtri
+
+    middle = (np.arange(types) + 0.5) / types
+    points: Floats = resolve.median * np.exp(resolve.log_sd * ndtri(middle))
+    return points
+
+
+def _estimate(accuracy: float, types: int) -> Floats:
+    """Probability of "irresolute" and "resolute" given the challenger's type, shape (E, K).
+
+    The estimate of the most resolute type is right with probability `accuracy`, of the least likewise, and
+    of those between in proportion to their rank. Without information there is one estimate.
+    """
+    if accuracy == 0.5:
+        return np.ones((1, types))
+    rank = np.linspace(-1.0, 1.0, types) if types > 1 else np.zeros(1)
+    resolute = quantise(0.5 + (accuracy - 0.5) * rank)
+    return np.stack([1.0 - resolute, resolute])
+
+
+def _strengths(levers: Levers, setting: Setting, support: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Capability in play on the challenger's and on the protégé's side, shape (states,)."""
+    challenger, protege, defender = levers.capability
+    engaged = np.array([0.0, 0.0, setting.parameters.support_share, 1.0])[support]
+    allied = protege + levers.joint_share * engaged * defender
+    return np.full(support.shape, challenger), allied
+
+
+def _nature(
+    levers: Levers,
+    setting: Setting,
+    rung: NDArray[np.int64],
+    support: NDArray[np.int64],
+    can_step: NDArray[np.bool_],
+) -> Floats:
+    """Probability of what nature does, shape (states, 5); zero rows where no round is played."""
+    settings = setting.parameters
+    enemy, allied = _strengths(levers, setting, support)
+    # as a ratio, so that no power of the unit of capability is ever taken
+    wins = 1.0 / (1.0 + (allied / enemy) ** settings.decisiveness)
+    played = (rung >= 1) & (rung <= 7)
+    at = np.clip(rung, 1, 7) - 1
+    cooling = np.array(settings.cooling)[at] * played
+    decision = np.array(settings.decision)[at] * played
+    accident = np.array(settings.accident)[at] * levers.accident * played * can_step
+    chances = np.zeros((ladder.STATES, ladder.OUTCOMES))
+    chances[:, ladder.COOL] = cooling
+    chances[:, ladder.WON] = decision * (1.0 - wins)
+    chances[:, ladder.LOST] = decision * wins
+    chances[:, ladder.ACCIDENT] = accident
+    chances[:, ladder.NOTHING] = 1.0 - chances.sum(axis=1)
+    return chances
+
+
+def _running_costs(
+    levers: Levers, setting: Setting, rung: NDArray[np.int64], support: NDArray[np.int64]
+) -> Floats:
+    """Cost of a round to each actor [stake units], shape (3, states), without breach."""
+    settings = setting.parameters
+    challenger, protege, defender = setting.seats
+    enemy, allied = _strengths(levers, setting, support)
+    share = enemy / (enemy + allied)  # of all the force in play, the challenger's
+    height = np.zeros(ladder.STATES)
+    played = (rung >= 1) & (rung <= 7)
+    height[played] = np.array(settings.war_costs)[rung[played] - 1]
+    standing = np.array([0.0, *settings.support_costs, settings.support_costs[1]])[support]
+    fighting = height * 2.0 * share * (1.0 + levers.projection) * (support == 3)
+    return np.stack(
+        [
+            challenger.war_cost * height * 2.0 * (1.0 - share),
+            protege.war_cost * height * 2.0 * share * (1.0 + levers.exposure),
+            defender.war_cost * (standing + fighting),
+        ]
+    )
+
+
+def _endings(
+    setting: Setting,
+    rung: NDArray[np.int64],
+    provoked: NDArray[np.int64],
+) -> tuple[Floats, Floats]:
+    """What the endings cost [stake units] and which share of the stake they bring, each (3, ends, states)."""
+    settings = setting.parameters
+    # the share of the stake that the challenger gains; what it gains the protégé loses
+    prize = np.zeros((ladder.ENDS, ladder.STATES))
+    prize[ladder.CONCESSION] = 1.0
+    prize[ladder.DEFEAT] = 1.0
+    prize[ladder.COMPROMISE] = settings.compromise * (provoked == 0)
+    prize[ladder.WITHDRAWAL] = -settings.revision * (provoked == 1)
+    prize[ladder.VICTORY] = -settings.revision * (provoked == 1)
+    gain = np.stack([prize, -prize, -prize])
+    cost = np.zeros((3, ladder.ENDS, ladder.STATES))
+    audience = _audience(setting)
+    height = _step_height(rung)
+    cost[0, ladder.WITHDRAWAL] = audience[0] * height
+    cost[1, ladder.CONCESSION] = audience[1] * height
+    cost[:, ladder.GENERAL_WAR] = settings.catastrophe
+    return cost, gain
+
+
+def _audience(setting: Setting) -> list[float]:
+    """Audience cost of each actor at local war [stake units]; democracies pay more (Fearon 1994, APSR 88)."""
+    return [setting.parameters.audience * (0.5 + actor.regime) for actor in setting.seats]
+
+
+def _step_height(rung: NDArray[np.int64]) -> Floats:
+    """How public a rung is, relative to local war."""
+    return rung / 4.0

@@ -1,0 +1,135 @@
+"""Structural parameters: what holds for every pact and actor of a study.
+
+None of these is measured by this package yet. Each default is an assumption, chosen so that the shipped
+baseline gives the signs that the literature reports; `docs/model.md` says what each rests on.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from entangle.base import NonNegative, Positive, Share, Table, broken_rule
+
+#: One value for each rung on which a round is played: threat ... nuclear use.
+PerRung = Annotated[tuple[NonNegative, ...], Field(min_length=7, max_length=7, strict=False)]
+#: The same, as a probability per round.
+HazardPerRung = Annotated[tuple[Share, ...], Field(min_length=7, max_length=7, strict=False)]
+
+
+class Parameters(Table):
+    """Structural parameters of the crisis game, in units of the stake unless said otherwise."""
+
+    # -- the game --------------------------------------------------------------------------------
+    precision: Annotated[float, Field(ge=0.0, le=200.0, allow_inf_nan=False)] = Field(
+        default=3.0, description="precision of choice, the logit's lambda; 0 is a coin toss"
+    )
+    types: Annotated[int, Field(ge=1, le=9)] = Field(
+        default=5, description="grid points of each actor's resolve, 1 to 9"
+    )
+    rounds: Annotated[int, Field(ge=1, le=24)] = Field(
+        default=12, description="rounds after which a crisis ends as a stalemate, 1 to 24"
+    )
+    round_days: Positive = Field(default=30.0, description="length of a round in days")
+
+    # -- fighting --------------------------------------------------------------------------------
+    decisiveness: Positive = Field(
+        default=1.0, description="exponent of the contest function; higher favours the stronger"
+    )
+    joint_share: Share = Field(
+        default=0.35,
+        description="share of the defender's capability that counts beside the protégé's without "
+        "any joint capacity",
+    )
+    support_share: Share = Field(
+        default=0.25, description="share of the defender's capability that military support brings"
+    )
+    war_costs: PerRung = Field(
+        default=(0.01, 0.02, 0.08, 0.20, 0.40, 1.50, 8.0),
+        description="running cost per round at threat, show of force, limited force, local war, "
+        "major war, strategic strikes, nuclear use, against an equal",
+    )
+    support_costs: Annotated[tuple[NonNegative, NonNegative], Field(strict=False)] = Field(
+        default=(0.005, 0.03),
+        description="the defender's cost per round of diplomatic backing and of military support",
+    )
+    catastrophe: NonNegative = Field(default=40.0, description="cost of general nuclear war to each actor")
+
+    # -- nature ----------------------------------------------------------------------------------
+    cooling: HazardPerRung = Field(
+        default=(0.24, 0.22, 0.18, 0.10, 0.08, 0.06, 0.05),
+        description="probability per round that the crisis cools down without a winner, by rung",
+    )
+    decision: HazardPerRung = Field(
+        default=(0.0, 0.0, 0.0, 0.12, 0.15, 0.20, 0.25),
+        description="probability per round of a military decision, by rung; zero below local war",
+    )
+    accident: HazardPerRung = Field(
+        default=(0.002, 0.004, 0.010, 0.010, 0.008, 0.005, 0.020),
+        description="probability per round of an accidental step up, by rung",
+    )
+
+    # -- stakes ----------------------------------------------------------------------------------
+    compromise: Share = Field(
+        default=0.25, description="share of the stake that the challenger keeps when a crisis cools"
+    )
+    revision: Share = Field(
+        default=0.35,
+        description="what a provoking protégé gains by prevailing, as a share of the stake",
+    )
+    opening: NonNegative = Field(
+        default=0.3, description="cost of opening a crisis to whoever opens it, won or lost"
+    )
+    audience: NonNegative = Field(
+        default=0.2, description="audience cost of backing down from local war, at a middling regime"
+    )
+    breach: NonNegative = Field(
+        default=2.5, description="full cost to the defender of failing a promise of defence"
+    )
+    breach_per_round: Share = Field(
+        default=0.4, description="share of the full breach cost that each round in breach costs"
+    )
+    tripwire: NonNegative = Field(
+        default=0.15,
+        description="cost per round to the defender of leaving its struck bases unanswered, at "
+        "full stationed forces",
+    )
+    grievance: NonNegative = Field(
+        default=0.10, description="relative rise of the challenger's stake with foreign bases"
+    )
+    exposure: NonNegative = Field(
+        default=0.15, description="relative rise of the protégé's war costs with foreign bases"
+    )
+
+    # -- crisis management -----------------------------------------------------------------------
+    first_support: Annotated[int, Field(ge=0, le=24)] = Field(
+        default=1, description="first round (from 0) in which the defender can act, without a pact"
+    )
+    hotline_effect: Share = Field(
+        default=0.5, description="share of accidental steps that a hotline prevents"
+    )
+    consultation_effect: Share = Field(
+        default=0.25, description="share of accidental steps that full consultation prevents"
+    )
+
+    @model_validator(mode="after")
+    def _hazards(self) -> Self:
+        rungs = ("threat", "show of force", "limited force", "local war", "major war",
+                 "strategic strikes", "nuclear use")  # fmt: skip
+        for rung, *hazards in zip(rungs, self.cooling, self.decision, self.accident, strict=True):
+            if sum(hazards) > 1:
+                raise broken_rule(
+                    "cooling",
+                    rule=f"and decision and accident must not sum to more than 1 at {rung}",
+                    got=round(sum(hazards), 6),
+                    do="Lower one of the three hazards of that rung",
+                )
+        if any(self.decision[:3]):
+            raise broken_rule(
+                "decision",
+                rule="must be zero below local war (no battle, no military decision)",
+                got=list(self.decision[:3]),
+                do="Set its first three entries to 0",
+            )
+        return self

@@ -1,0 +1,318 @@
+"""Results: labelled tables of crisis risks that say what made them."""
+
+from __future__ import annotations
+
+import json
+import math
+import warnings
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import xarray as xr
+
+from entangle import provenance
+from entangle.errors import ResultError, nearest
+from entangle.estimators import clopper_pearson
+from entangle.files import write_whole
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from distributed import Client
+    from matplotlib.axes import Axes
+
+    from entangle.study import Study
+
+#: What the short views show.
+_HEADLINES: Final = ("challenge", "war", "defender_fights", "abandonment", "nuclear_use")
+
+
+class ReproducibilityWarning(UserWarning):
+    """A result was made again by something else than what made it first; the numbers may differ."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The probability of one outcome under one pact.
+
+    Parameters
+    ----------
+    probability
+        Share of the trials in which it happened; without trials the exact probability if nothing was
+        simulated, otherwise not a number.
+    lower, upper
+        Ends of the interval at the study's confidence; equal if nothing was simulated.
+    count, trials
+        Simulated disputes in which it happened, and in which the condition held.
+    exact
+        Exact probability; not a number if the condition cannot hold.
+    given
+        What it is conditional on.
+    """
+
+    probability: float
+    lower: float
+    upper: float
+    count: int
+    trials: int
+    exact: float
+    given: str
+
+    def __repr__(self) -> str:
+        """Return the estimate in a line."""
+        if self.trials == 0 and self.lower == self.upper:
+            return f"Estimate(exact {self.exact:.6g}, given {self.given})"
+        return (
+            f"Estimate({self.probability:.6g} [{self.lower:.6g}, {self.upper:.6g}], "
+            f"{self.count:,} of {self.trials:,}, exact {self.exact:.6g}, given {self.given})"
+        )
+
+
+class Result:
+    """Crisis risks under each pact of a study.
+
+    :attr:`data` holds, for every pact and outcome, ``probability`` (count / trials) with ``lower`` and ``upper``,
+    ``count``, ``trials`` and ``exact``; what each outcome is conditional on stands in the coordinate
+    ``given``. An outcome whose condition never occurred has no probability (not a number) and the
+    interval [0, 1]. If nothing was simulated, ``probability``, ``lower`` and ``upper`` are the exact value.
+
+    For the rungs of the ladder, counted as "at least that rung", the same numbers are called
+    ``rung_probability``, ``rung_lower``, ``rung_upper``, ``rung_count``, ``rung_trials`` and ``rung_exact``,
+    since a dataset cannot hold a variable ``rung`` of another shape than its coordinate ``rung``; the
+    method :meth:`rung` answers for one of them. ``cells`` and ``cells_exact`` keep every way in which a
+    dispute can end, so that other questions can be asked of a file later.
+
+    Parameters
+    ----------
+    data
+        The labelled table, as the engine or :meth:`load` made it.
+    """
+
+    def __init__(self, data: xr.Dataset) -> None:
+        self.data = data
+
+    # -- asking ----------------------------------------------------------------------------------
+
+    def probability(self, pact: str, outcome: str) -> Estimate:
+        """Return the probability of `outcome` under `pact`.
+
+        Raises
+        ------
+        ResultError
+            If there is no such pact or outcome; names the nearest one.
+        """
+        return self._estimate(pact, "outcome", outcome, "")
+
+    def rung(self, pact: str, rung: str) -> Estimate:
+        """Return the probability that a dispute reaches at least `rung` under `pact`.
+
+        Raises
+        ------
+        ResultError
+            If there is no such pact or rung; names the nearest one.
+        """
+        return self._estimate(pact, "rung", rung, "rung_")
+
+    @property
+    def study(self) -> Study:
+        """The study that was run, whole, with its seed and number of trajectories."""
+        from entangle.study import Study
+
+        return Study.from_dict(json.loads(self.data.attrs["study"]))
+
+    @property
+    def simulated(self) -> bool:
+        """Whether anything was simulated; otherwise the result is exact alone."""
+        return bool(self.data.attrs["method"] == "simulated")
+
+    @property
+    def trajectories(self) -> int:
+        """Disputes simulated for each pact."""
+        return int(self.data.attrs["trajectories"])
+
+    def agreement(self, level: float = 0.9999) -> xr.Dataset:
+        """Return whether each exact probability lies in the interval of its count.
+
+        The interval is that of Clopper and Pearson, so that a right simulator fails each comparison with
+        a chance of at most ``1 - level``, however rare the outcome. Where nothing was tried there
+        is nothing to disagree on.
+
+        Parameters
+        ----------
+        level
+            Confidence of each interval.
+
+        Returns
+        -------
+        xarray.Dataset
+            Truth values `probability`, shape (pacts, outcomes), and `rung_probability`, shape (pacts, rungs).
+
+        Raises
+        ------
+        ResultError
+            If nothing was simulated.
+        """
+        if not self.simulated:
+            raise ResultError("Nothing was simulated, so there is nothing to compare: use Study.run().")
+        found = {}
+        for prefix in ("", "rung_"):
+            count, trials, exact = (
+                self.data[prefix + name] for name in ("count", "trials", "exact")
+            )
+            lower, upper = clopper_pearson(count.values, trials.values, confidence=level)
+            # not a number lies in no interval: trials where the exact pass saw none do disagree
+            inside = (exact.values >= lower) & (exact.values <= upper) | (trials.values == 0)
+            found[f"{prefix}probability"] = (count.dims, inside)
+        return xr.Dataset(found, coords={k: self.data[k] for k in ("pact", "outcome", "rung")})
+
+    # -- showing ---------------------------------------------------------------------------------
+
+    def summary(self) -> str:
+        """Return a table of every outcome and rung, in plain text of at most 80 columns."""
+        from entangle.summary import as_text
+
+        return as_text(self)
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """Draw how high disputes climb under each pact; see :func:`entangle.plot.ladder`."""
+        from entangle.plot import ladder
+
+        return ladder(self, ax=ax)
+
+    def __repr__(self) -> str:
+        """Return what this is, in a line."""
+        return f"<entangle.Result: {self._title()}; {self._extent()}>"
+
+    def _repr_html_(self) -> str:
+        heads = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in _HEADLINES)
+        rows = "".join(
+            f"<tr><th>{escape(pact)}</th>"
+            + "".join(f"<td>{_short(self.probability(pact, name))}</td>" for name in _HEADLINES)
+            + "</tr>"
+            for pact in map(str, self.data.pact.values)
+        )
+        return (
+            f"<p><b>{escape(self._title())}</b><br>{escape(self._extent())}</p>"
+            f"<table><thead><tr><th>pact</th>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+            "<p>Everything: <code>.summary()</code>, <code>.data</code>, <code>.plot()</code></p>"
+        )
+
+    # -- keeping ---------------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> None:
+        """Write the result as netCDF, whole or not at all.
+
+        Two runs of the same study write the same bytes but for the value of ``date_created``, which
+        the environment variable SOURCE_DATE_EPOCH fixes.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written; nothing is left behind.
+        """
+        write_whole(
+            path, lambda partial: self.data.to_netcdf(partial, engine="h5netcdf", format="NETCDF4")
+        )
+
+    @classmethod
+    def load(cls, path: str | Path) -> Result:
+        """Read a result that :meth:`save` wrote.
+
+        Raises
+        ------
+        ResultError
+            If the file is missing, damaged, foreign, or of a newer format.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise ResultError(f"{path}: there is no such file.")
+        try:
+            data = xr.load_dataset(path, engine="h5netcdf")
+        except Exception as error:  # the readers below raise errors of many kinds
+            reason = str(error).strip().partition("\n")[0].rstrip(".")
+            raise ResultError(
+                f"{path}: this file is not netCDF, or it is damaged or cut short ({reason})."
+            ) from None
+        data = _as_made(data)
+        provenance.check(data, path)
+        return cls(data)
+
+    def rerun(
+        self, *, executor: Executor | Client | None = None, workers: int | None = None
+    ) -> Result:
+        """Make the result again from what it says of itself.
+
+        With the versions that made it, the numbers are the same to the last bit.
+
+        Parameters
+        ----------
+        executor, workers
+            Where to compute; as for :meth:`entangle.Study.run`.
+
+        Warns
+        -----
+        ReproducibilityWarning
+            If the solved pacts or the use of random numbers differ from those that made this result.
+        """
+        study = self.study
+        again = study.run(executor=executor, workers=workers) if self.simulated else study.exact()
+        before, after = self.data.table_hash, again.data.table_hash
+        changed = [str(name) for name in self.data.pact.values[before.values != after.values]]
+        schemes = self.data.attrs["random_scheme"], again.data.attrs["random_scheme"]
+        if changed or schemes[0] != schemes[1]:
+            what = f"the solved pacts {', '.join(changed)}" if changed else "the use of random numbers"
+            warnings.warn(
+                f"This is not the same computation: {what} differ from those that made the "
+                f"result. It was made with {self.data.attrs['versions']}, and now with "
+                f"{again.data.attrs['versions']}.",
+                ReproducibilityWarning,
+                stacklevel=2,
+            )
+        return again
+
+    # -- within ----------------------------------------------------------------------------------
+
+    def _estimate(self, pact: str, dimension: str, label: str, prefix: str) -> Estimate:
+        for coordinate, asked in (("pact", pact), (dimension, label)):
+            valid = [str(name) for name in self.data[coordinate].values]
+            if asked not in valid:
+                raise ResultError(f"There is no {coordinate} '{asked}'. {nearest(str(asked), valid)}")
+        cell = self.data.sel({"pact": pact, dimension: label})
+        values = {
+            name: cell[prefix + name].item()
+            for name in ("probability", "lower", "upper", "count", "trials", "exact")
+        }
+        return Estimate(**values, given="a dispute" if prefix else str(cell["given"].item()))
+
+    def _title(self) -> str:
+        return str(self.data.attrs["title"])
+
+    def _extent(self) -> str:
+        pacts = self.data.sizes["pact"]
+        number = f"{pacts} pact{'s' if pacts != 1 else ''}"
+        if not self.simulated:
+            return f"{number}, exact probabilities"
+        return (
+            f"{number}, {self.trajectories:,} simulated disputes for each, "
+            f"seed {self.data.attrs['seed']}"
+        )
+
+
+def _as_made(data: xr.Dataset) -> xr.Dataset:
+    """Return what was read in the form in which it was made: text as objects, nothing of the file."""
+    words = {
+        name: (variable.dims, variable.values.astype(object), variable.attrs)
+        for name, variable in data.variables.items()
+        if variable.dtype.kind in "UT"
+    }
+    return data.assign_coords({k: v for k, v in words.items() if k in data.coords}).assign(
+        {k: v for k, v in words.items() if k not in data.coords}
+    ).drop_encoding()
+
+
+def _short(estimate: Estimate) -> str:
+    value = estimate.probability
+    return "–" if math.isnan(value) else f"{100 * np.float64(value):.3g} %"

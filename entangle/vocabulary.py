@@ -1,0 +1,49 @@
+"""The words of the model: rungs, support levels, commitments, outcomes.
+
+Every label that an analyst reads or writes is defined here once, in the order of the numbers that the
+compiled core uses for it.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+Rung = Literal[
+    "dispute",
+    "threat",
+    "show_of_force",
+    "limited_force",
+    "local_war",
+    "major_war",
+    "strategic_strikes",
+    "nuclear_use",
+    "general_nuclear_war",
+]
+Support = Literal["aloof", "diplomatic", "military", "fighting"]
+Commitment = Literal["none", "consult", "conditional", "defence", "automatic"]
+Access = Literal["none", "contingency", "permanent"]
+Role = Literal["challenger", "protege", "defender"]
+
+RUNGS: Final[tuple[Rung, ...]] = (
+    "dispute",
+    "threat",
+    "show_of_force",
+    "limited_force",
+    "local_war",
+    "major_war",
+    "strategic_strikes",
+    "nuclear_use",
+    "general_nuclear_war",
+)
+SUPPORTS: Final[tuple[Support, ...]] = ("aloof", "diplomatic", "military", "fighting")
+COMMITMENTS: Final[tuple[Commitment, ...]] = (
+    "none",
+    "consult",
+    "conditional",
+    "defence",
+    "automatic",
+)
+ROLES: Final[tuple[Role, ...]] = ("challenger", "protege", "defender")
+
+#: Hostility level of the Militarized Interstate Disputes data (1 no action ... 5 war) of each rung.
+MID_HOSTILITY: Final[tuple[int, ...]] = (1, 2, 3, 4, 5, 5, 5, 5, 5)

@@ -1,0 +1,199 @@
+"""The agent quantal response equilibrium of a crisis game.
+
+At every information set the mover plays a logit of its expected payoffs, given that the set was reached, with
+beliefs from the equilibrium itself (McKelvey & Palfrey 1998, Experimental Economics 1: 9-41). One sweep runs
+forward (how likely is each state, with each combination of types) and backward (what is each
+move worth, given those beliefs); within the backward pass each policy is replaced as soon as it is known, so
+that only the beliefs lag, and a handful of sweeps settles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from entangle_kernels.fixed_point import accelerate, newton, size
+from entangle_kernels.game import (
+    Floats,
+    Game,
+    allowed_moves,
+    combinations,
+    information_sets,
+    live_states,
+)
+from entangle_kernels.ladder import STATES
+from entangle_kernels.sweep import backward, forward
+
+TOLERANCE = 1e-10
+
+
+class ConvergenceError(RuntimeError):
+    """No fixed point was found to tolerance; carries the residual reached."""
+
+    def __init__(self, residual: float, sweeps: int, precision: float) -> None:
+        self.residual = residual
+        self.sweeps = sweeps
+        super().__init__(
+            f"the equilibrium did not settle: after {sweeps} sweeps a choice probability still moves by "
+            f"{residual:.2e} (allowed: {TOLERANCE:.0e}) at precision {precision:g}. "
+            "Lower parameters.precision, or use more types"
+        )
+
+
+class Solution(NamedTuple):
+    """An equilibrium.
+
+    Parameters
+    ----------
+    policy
+        Probability of backing down, holding, escalating, shape (3, rounds, states, H, 3).
+    enter
+        Probability of opening a crisis: the challenger's challenge by its type, the protégé's provocation
+        by its information set, shape (2, H).
+    reached
+        Probability of each information set, shape (3, rounds, states, H); 0 where a set is out of reach.
+    value
+        Expected payoff of a dispute to each actor [stake units], shape (3,).
+    residual
+        Largest change of a choice probability in the last sweep.
+    sweeps
+        Sweeps taken.
+    """
+
+    policy: Floats
+    enter: Floats
+    reached: Floats
+    value: Floats
+    residual: float
+    sweeps: int
+
+
+def solve(game: Game, *, start: Solution | None = None, tolerance: float = TOLERANCE) -> Solution:
+    """Return the equilibrium of `game`.
+
+    Accelerated sweeps come first; where they cycle, Newton steps from where they got to; then a homotopy that
+    raises the precision from zero in steps and so stays on the principal branch.
+
+    Parameters
+    ----------
+    start
+        Solution of a similar game of the same sizes to start from.
+    tolerance
+        Largest change of a choice probability at which the search stops.
+
+    Raises
+    ------
+    ConvergenceError
+        If no attempt settles.
+    """
+    sweeps = Sweeps(game)
+    point = sweeps.uniform() if start is None else sweeps.pack(start.policy, start.enter)
+    point, error = accelerate(sweeps.damped(0.5), point, tolerance=tolerance, most=100)
+    if size(error) > tolerance:
+        point, error = newton(sweeps, point, tolerance=tolerance)
+    if size(error) > tolerance:
+        return trace(game, tolerance=tolerance, spent=sweeps.count)
+    return sweeps.solution(point)
+
+
+def trace(game: Game, *, tolerance: float = TOLERANCE, spent: int = 0) -> Solution:
+    """Return the equilibrium on the principal branch, by raising the precision from 0 in steps.
+
+    Each step is predicted from the last two and corrected by sweeps and Newton steps; a step that does not
+    settle is quartered.
+
+    Raises
+    ------
+    ConvergenceError
+        If the steps become too small: the branch turns back before the game's own precision.
+    """
+    sweeps = Sweeps(game)
+    sweeps.count = spent
+    point, at, step = sweeps.uniform(), 0.0, 0.125
+    before: tuple[float, Floats] | None = None
+    while at < 1.0:
+        target = min(at + step, 1.0)
+        sweeps.game = game._replace(precision=game.precision * target)
+        guess = point
+        if before is not None:
+            guess = sweeps.feasible(point + (point - before[1]) * (target - at) / (at - before[0]))
+        guess, _ = accelerate(sweeps.damped(0.5), guess, tolerance=tolerance, most=12)
+        found, error = newton(sweeps, guess, tolerance=tolerance)
+        if size(error) <= tolerance:
+            before, point, at, step = (at, point), found, target, step * 1.5
+        elif step > 0.002:
+            step /= 4.0
+        else:
+            raise ConvergenceError(size(error), sweeps.count, game.precision)
+    return sweeps.solution(point)
+
+
+class Sweeps:
+    """The map whose fixed point is the equilibrium, on the vector of all choice probabilities in use.
+
+    Calling it runs one sweep and returns the answer to a point. `count` counts the sweeps.
+    """
+
+    def __init__(self, game: Game) -> None:
+        self.game = game
+        self.count = 0
+        self.allowed = allowed_moves(game)
+        self.live = live_states(game, self.allowed)
+        self.combos = combinations(game)
+        sets = information_sets(game)
+        exists = np.zeros((3, sets), np.bool_)
+        for actor in range(3):
+            exists[actor, self.combos.info[actor][self.combos.weight > 0]] = True
+        used = np.moveaxis(self.allowed & self.live[:, :3, :, np.newaxis], 1, 0)
+        self.moves = used[:, :, :, np.newaxis, :] & exists[:, np.newaxis, np.newaxis, :, np.newaxis]
+        self.opens = exists[:2] & (game.origin > 0)[:, np.newaxis]
+        self.reach = np.zeros((game.rounds, 4, STATES, self.combos.weight.size))
+        self.values = np.zeros((3, 2))
+
+    def __call__(self, point: Floats, damping: float = 0.0) -> Floats:
+        """Return the logit of what every move is worth if everyone believes `point`."""
+        self.count += 1
+        old, old_enter = self.unpack(point)
+        policy, enter = np.zeros_like(old), np.zeros_like(old_enter)
+        parts = self.game, self.combos, self.allowed, self.live
+        forward(*parts, old, old_enter, self.reach)
+        backward(*parts, self.reach, old, damping, policy, enter, self.values)
+        return self.pack(policy, enter)
+
+    def damped(self, damping: float) -> Callable[[Floats], Floats]:
+        """Return the map that moves only a share ``1 - damping`` of the way to the answer."""
+        return lambda point: point + (1.0 - damping) * (self(point, damping) - point)
+
+    def uniform(self) -> Floats:
+        """Return the point at which every move is equally likely: the solution at precision 0."""
+        policy = self.moves / np.maximum(self.moves.sum(axis=-1, keepdims=True), 1)
+        return self.pack(policy, np.full(self.opens.shape, 0.5))
+
+    def pack(self, policy: Floats, enter: Floats) -> Floats:
+        """Return the vector of the choice probabilities in use."""
+        return np.concatenate([policy[self.moves], enter[self.opens]])
+
+    def unpack(self, point: Floats) -> tuple[Floats, Floats]:
+        """Return a point as (policy, enter), zero where nothing can be chosen."""
+        policy, enter = np.zeros(self.moves.shape), np.zeros(self.opens.shape)
+        policy[self.moves], enter[self.opens] = np.split(point, [np.count_nonzero(self.moves)])
+        return policy, enter
+
+    def feasible(self, point: Floats) -> Floats:
+        """Return the point with every choice a probability distribution."""
+        policy, enter = self.unpack(np.clip(point, 0.0, 1.0))
+        policy /= np.maximum(policy.sum(axis=-1, keepdims=True), 1e-300)
+        return self.pack(policy, enter)
+
+    def solution(self, point: Floats) -> Solution:
+        """Return the solution that answers `point`, with one more sweep."""
+        answer = self(point)
+        policy, enter = self.unpack(answer)
+        reached = np.zeros((3, *self.live.shape[::2], enter.shape[1]))
+        for actor in range(3):
+            by_set = np.moveaxis(reached[actor], -1, 0)
+            np.add.at(by_set, self.combos.info[actor], np.moveaxis(self.reach[:, actor], -1, 0))
+        residual = size(answer - point)
+        return Solution(policy, enter, reached, self.values @ self.game.origin, residual, self.count)

@@ -1,0 +1,119 @@
+"""Fixed points of large maps: accelerated sweeps, and Newton steps by Krylov subspaces.
+
+Both work on a vector and a callable; neither knows what the vector means.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+class Map(Protocol):
+    """A map of a vector onto one of the same size."""
+
+    def __call__(self, point: Floats, /) -> Floats:
+        """Return the image of `point`."""
+        ...
+
+
+class ConstrainedMap(Map, Protocol):
+    """A map on a set that is not all of space."""
+
+    def feasible(self, point: Floats, /) -> Floats:
+        """Return the nearest point at which the map makes sense."""
+        ...
+
+
+def size(error: Floats) -> float:
+    """Return the largest absolute entry."""
+    return float(np.max(np.abs(error), initial=0.0))
+
+
+def accelerate(
+    sweep: Map, point: Floats, *, tolerance: float, most: int, memory: int = 10
+) -> tuple[Floats, Floats]:
+    """Return the last point of Anderson-accelerated sweeps and its error (image minus point).
+
+    Mixes the last `memory` differences so that their combined error is least (Walker & Ni 2011, SIAM J.
+    Numer. Anal. 49: 1715-1735). Stops at `tolerance` or after `most` sweeps.
+    """
+    points: list[Floats] = []
+    errors: list[Floats] = []
+    for _ in range(most):
+        error = sweep(point) - point
+        if size(error) <= tolerance:
+            break
+        points = [*points, point][-memory - 1 :]
+        errors = [*errors, error][-memory - 1 :]
+        point = point + error
+        if len(errors) >= 3:
+            differences = np.diff(np.stack(errors), axis=0)
+            steps = np.diff(np.stack(points), axis=0) + differences
+            normal = differences @ differences.T
+            # a trace of regularisation: near the end the differences are rounding noise
+            normal += 1e-10 * np.trace(normal) * np.eye(len(normal))
+            weights = np.linalg.solve(normal, differences @ error)
+            point = np.asarray(point - weights @ steps, np.float64)
+            point = np.clip(point, 0.0, 1.0)
+    return point, error
+
+
+def newton(
+    sweep: ConstrainedMap, point: Floats, *, tolerance: float, most: int = 12, subspace: int = 40
+) -> tuple[Floats, Floats]:
+    """Return the last point of damped Newton steps and its error (image minus point).
+
+    The Jacobian is never formed: GMRES (Saad & Schultz 1986, SIAM J. Sci. Stat. Comput. 7: 856-869) asks
+    for its product with a vector, which is the difference of two sweeps (Knoll & Keyes 2004, J. Comput.
+    Phys. 193). A step that does not reduce the error is halved; after four halvings the search gives up.
+    """
+    point = sweep.feasible(point)
+    error = sweep(point) - point
+    for _ in range(most):
+        if size(error) <= tolerance:
+            break
+        step = _gmres(sweep, point, error, subspace)
+        length = 1.0
+        while True:
+            trial = sweep.feasible(point + length * step)
+            trial_error = sweep(trial) - trial
+            if np.linalg.norm(trial_error) < (1.0 - 0.1 * length) * np.linalg.norm(error):
+                point, error = trial, trial_error
+                break
+            length /= 2.0
+            if length < 0.05:
+                return point, error
+    return point, error
+
+
+def _gmres(sweep: Map, point: Floats, error: Floats, subspace: int) -> Floats:
+    """Return the step s with (1 - J) s = error, J the map's Jacobian at `point`, to one part in 100."""
+    image = point + error
+    norm = float(np.linalg.norm(error))
+    basis = [error / norm]
+    hessenberg = np.zeros((subspace + 1, subspace))
+    for k in range(subspace):
+        direction = basis[k]
+        nudge = 1e-7 / max(size(direction), 1e-300)
+        vector = direction - (sweep(point + nudge * direction) - image) / nudge
+        for _ in range(2):  # twice is enough to stay orthogonal
+            for i, known in enumerate(basis):
+                overlap = float(vector @ known)
+                hessenberg[i, k] += overlap
+                vector = vector - overlap * known
+        left = float(np.linalg.norm(vector))
+        hessenberg[k + 1, k] = left
+        wanted = np.zeros(k + 2)
+        wanted[0] = norm
+        small = hessenberg[: k + 2, : k + 1]
+        weights = np.linalg.lstsq(small, wanted, rcond=None)[0]
+        if np.linalg.norm(small @ weights - wanted) < 0.01 * norm or left < 1e-14:
+            break
+        basis.append(vector / left)
+    step: Floats = np.asarray(weights @ np.stack(basis[: k + 1]), np.float64)
+    return step
