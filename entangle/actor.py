@@ -124,7 +124,7 @@ class Scenario(Table):
         if self.challenger_rate + self.protege_rate == 0:
             raise broken_rule(
                 "challenger_rate",
-                rule="and protege_rate must not both be zero",
+                rule="must not be zero when protege_rate is zero too",
                 got=0.0,
                 do="Give at least one of them a rate of disputes per year",
             )

@@ -180,7 +180,8 @@ def _translate(details: ErrorDetails, model: type[BaseModel], prefix: tuple[str 
         return Problem((*prefix, *location), "is required but was not given", "", do)
     if kind in _BOUNDS:
         text, key = _BOUNDS[kind]
-        rule = text.format(f"{context[key]:g}")
+        bound = context[key]
+        rule = text.format(bound if isinstance(bound, int) else f"{bound:g}")
     elif kind == "literal_error":
         rule = f"must be one of {context['expected'].replace(' or ', ', ')}"
         if isinstance(details["input"], str):
@@ -242,4 +243,4 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 def _purpose(field: FieldInfo | None) -> str:
     if field is None or not field.description:
         return ""
-    return f"It is: {field.description}"
+    return f"Meaning: {field.description}"

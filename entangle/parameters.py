@@ -121,7 +121,7 @@ class Parameters(Table):
             if sum(hazards) > 1:
                 raise broken_rule(
                     "cooling",
-                    rule=f"and decision and accident must not sum to more than 1 at {rung}",
+                    rule=f"must not sum to more than 1 with decision and accident, as it does at {rung}",
                     got=round(sum(hazards), 6),
                     do="Lower one of the three hazards of that rung",
                 )
