@@ -74,6 +74,9 @@ class Table(BaseModel):
     # its core (which collects every error) and not one by one through this method.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
+    def __setattr__(self, name: str, value: object) -> None:
+        raise TypeError(f"studies are immutable: make a changed copy with .replace({name}=...)")
+
     def replace(self, **changes: Any) -> Self:
         """Return a copy with `changes` applied and validated; a value of ``None`` removes a key.
 
