@@ -142,17 +142,20 @@ def test_commitments_are_ordered() -> None:
         max(lower(Pact(commitment=name), SETTING).owed)
         for name in ("consult", "conditional", "defence", "automatic")
     ]
-    assert costs == sorted(costs) and costs[0] > 0
+    assert costs == sorted(costs)
+    assert costs[0] > 0
 
 
 def test_scope_makes_one_game_or_two() -> None:
     clear, share = games(lower(Pact(commitment="defence", coverage=0.25), SETTING), SETTING)
-    assert share == 0.25 and [one.scope.size for one in clear] == [1, 1]
+    assert share == 0.25
+    assert [one.scope.size for one in clear] == [1, 1]
     veiled, _ = games(lower(Pact(commitment="defence", coverage=0.25, ambiguous=True), SETTING), SETTING)
     assert [one.scope.size for one in veiled] == [2]
     np.testing.assert_array_equal(veiled[0].scope, [0.75, 0.25])
     whole, share = games(lower(Pact(commitment="defence", ambiguous=True), SETTING), SETTING)
-    assert share == 1.0 and len(whole) == 1
+    assert share == 1.0
+    assert len(whole) == 1
 
 
 def test_a_quorum_is_a_binomial_tail() -> None:
