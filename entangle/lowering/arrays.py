@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -114,11 +116,10 @@ def _stakes(levers: Levers, setting: Setting) -> Floats:
 
 
 def _quantile_points(resolve: Resolve, types: int) -> Floats:
-    from scipy.special import ndtri
-
-    middle = (np.arange(types) + 0.5) / types
-    points: Floats = resolve.median * np.exp(resolve.log_sd * ndtri(middle))
-    return points
+    # scalar functions of the C library: NumPy's own depend on the processor in their last bit
+    quantile = NormalDist().inv_cdf
+    middle = [(k + 0.5) / types for k in range(types)]
+    return np.array([resolve.median * math.exp(resolve.log_sd * quantile(p)) for p in middle])
 
 
 def _estimate(accuracy: float, types: int) -> Floats:
@@ -153,7 +154,8 @@ def _nature(
     settings = setting.parameters
     enemy, allied = _strengths(levers, setting, support)
     # as a ratio, so that no power of the unit of capability is ever taken
-    wins = 1.0 / (1.0 + (allied / enemy) ** settings.decisiveness)
+    odds = [math.pow(ratio, settings.decisiveness) for ratio in allied / enemy]
+    wins = 1.0 / (1.0 + np.array(odds))
     played = (rung >= 1) & (rung <= 7)
     at = np.clip(rung, 1, 7) - 1
     cooling = np.array(settings.cooling)[at] * played

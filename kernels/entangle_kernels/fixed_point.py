@@ -10,6 +10,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from entangle_kernels.linear import combine, dot, gram, least_squares, norm, solve_positive
+
 Floats = NDArray[np.float64]
 
 
@@ -54,11 +56,11 @@ def accelerate(
         if len(errors) >= 3:
             differences = np.diff(np.stack(errors), axis=0)
             steps = np.diff(np.stack(points), axis=0) + differences
-            normal = differences @ differences.T
+            normal = gram(differences)
             # a trace of regularisation: near the end the differences are rounding noise
             normal += 1e-10 * np.trace(normal) * np.eye(len(normal))
-            weights = np.linalg.solve(normal, differences @ error)
-            point = np.asarray(point - weights @ steps, np.float64)
+            overlaps = np.array([dot(row, error) for row in differences])
+            point = point - combine(solve_positive(normal, overlaps), steps)
             point = np.clip(point, 0.0, 1.0)
     return point, error
 
@@ -82,7 +84,7 @@ def newton(
         while True:
             trial = sweep.feasible(point + length * step)
             trial_error = sweep(trial) - trial
-            if np.linalg.norm(trial_error) < (1.0 - 0.1 * length) * np.linalg.norm(error):
+            if norm(trial_error) < (1.0 - 0.1 * length) * norm(error):
                 point, error = trial, trial_error
                 break
             length /= 2.0
@@ -94,26 +96,23 @@ def newton(
 def _gmres(sweep: Map, point: Floats, error: Floats, subspace: int) -> Floats:
     """Return the step s with (1 - J) s = error, J the map's Jacobian at `point`, to one part in 100."""
     image = point + error
-    norm = float(np.linalg.norm(error))
-    basis = [error / norm]
+    length = norm(error)
+    basis = np.zeros((subspace + 1, error.size))
+    basis[0] = error / length
     hessenberg = np.zeros((subspace + 1, subspace))
     for k in range(subspace):
-        direction = basis[k]
-        nudge = 1e-7 / max(size(direction), 1e-300)
-        vector = direction - (sweep(point + nudge * direction) - image) / nudge
+        nudge = 1e-7 / max(size(basis[k]), 1e-300)
+        vector = basis[k] - (sweep(point + nudge * basis[k]) - image) / nudge
         for _ in range(2):  # twice is enough to stay orthogonal
-            for i, known in enumerate(basis):
-                overlap = float(vector @ known)
+            for i in range(k + 1):
+                overlap = dot(vector, basis[i])
                 hessenberg[i, k] += overlap
-                vector = vector - overlap * known
-        left = float(np.linalg.norm(vector))
+                vector = vector - overlap * basis[i]
+        left = norm(vector)
         hessenberg[k + 1, k] = left
-        wanted = np.zeros(k + 2)
-        wanted[0] = norm
-        small = hessenberg[: k + 2, : k + 1]
-        weights = np.linalg.lstsq(small, wanted, rcond=None)[0]
-        if np.linalg.norm(small @ weights - wanted) < 0.01 * norm or left < 1e-14:
+        weights, rest = least_squares(hessenberg[: k + 2, : k + 1].copy(), length)
+        if rest < 0.01 * length or left < 1e-14:
             break
-        basis.append(vector / left)
-    step: Floats = np.asarray(weights @ np.stack(basis[: k + 1]), np.float64)
+        basis[k + 1] = vector / left
+    step: Floats = combine(weights, basis)
     return step

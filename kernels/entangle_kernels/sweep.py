@@ -1,8 +1,8 @@
 """One sweep of the equilibrium: beliefs forward, worth of moves backward.
 
-`reach` holds, for every stage and state, the joint probability of being there with each combination of private
-information; `worth` what a move brings each actor from there. Arrays over combinations are innermost, so that
-the inner loops run along memory.
+`reach` holds, for every stage and state, the joint probability of being there with each combination of
+private information; `worth` what a move brings each actor from there. Arrays over combinations are
+innermost, so that the inner loops run along memory.
 """
 
 from __future__ import annotations
