@@ -85,47 +85,61 @@ def backward(game, combos, allowed, live, reach, old, damping, policy, enter, va
     Earlier moves reckon with `damping` of the policy `old` in later ones: reckoning with the new one
     alone makes the sweeps cycle. `values`, shape (3, 2): each actor's payoff by origin.
     """
+    # arrays by name: handing the whole game to a small function costs more than the function
     n = combos.weight.size
     sets = enter.shape[1]
+    step, restrain, passes = game.step, game.restrain, game.passes
     now = np.zeros((3, STATES, n))
     after = np.zeros((3, STATES, n))
     worth = np.zeros((3, 3, n))  # move, actor, combination
+    chances = np.zeros((3, n))  # of each move, by combination
     for state in range(STATES):
-        for actor in range(3):
-            _ending(game, combos, actor, STALEMATE, state, after[actor, state])
+        _ending(game.gain, game.cost, combos.theta, combos.scope, STALEMATE, state, after[:, state])
     for t in range(game.rounds - 1, -1, -1):
         for state in range(STATES):
             if live[t, 3, state]:
                 _nature(game, combos, state, after, now)
         now, after = after, now
         for stage in range(2, -1, -1):
+            info = combos.info[stage]
             for state in range(STATES):
                 if not live[t, stage, state]:
                     continue
                 for move in range(3):
-                    if allowed[t, stage, state, move]:
-                        _worth(game, combos, stage, state, move, after, worth[move])
+                    if not allowed[t, stage, state, move]:
+                        continue
+                    packed = step[0, stage, state, PASSED if stage == 2 and move == ESCALATE else move]
+                    end = (packed >> END_SHIFT) & 7
+                    target = packed & STATE_MASK
+                    if end != 0:
+                        _ending(game.gain, game.cost, combos.theta, combos.scope, end, target, worth[move])
+                    else:
+                        worth[move] = after[:, target]
+                    if stage == 2 and move == ESCALATE and passes[state] < 1.0:
+                        worth[move] += (1.0 - passes[state]) * (after[:, state] - worth[move])
+                    elif stage == 2 and move == BACK_DOWN:
+                        worth[move, 2] -= restrain[state]
+                answer, before = policy[stage, t, state], old[stage, t, state]
                 _answer(
                     game.precision,
                     allowed[t, stage, state],
-                    combos.info[stage],
+                    info,
                     reach[t, stage, state],
                     combos.weight,
                     worth[:, stage],
-                    policy[stage, t, state],
+                    answer,
                 )
+                for move in range(3):
+                    for q in range(n):
+                        h = info[q]
+                        chances[move, q] = (1.0 - damping) * answer[h, move] + damping * before[h, move]
                 for actor in range(3):
-                    out = now[actor, state]
-                    out[:] = 0.0
-                    for move in range(3):
-                        if allowed[t, stage, state, move]:
-                            choice = policy[stage, t, state, :, move]
-                            before = old[stage, t, state, :, move]
-                            info = combos.info[stage]
-                            for q in range(n):
-                                h = info[q]
-                                chance = (1.0 - damping) * choice[h] + damping * before[h]
-                                out[q] += worth[move, actor, q] * chance
+                    for q in range(n):
+                        now[actor, state, q] = (
+                            chances[0, q] * worth[0, actor, q]
+                            + chances[1, q] * worth[1, actor, q]
+                            + chances[2, q] * worth[2, actor, q]
+                        )
             now, after = after, now
     # the dispute itself: let be (worth nothing to anyone) or open a crisis
     values[:] = 0.0
@@ -151,61 +165,34 @@ def backward(game, combos, allowed, live, reach, old, damping, policy, enter, va
 
 
 @jit
-def _ending(game, combos, actor, end, state, out):  # type: ignore[no-untyped-def]
-    gain = game.gain[actor, end, state]
-    for q in range(out.size):
-        cost = game.cost[combos.scope[q], actor, end, state]
-        out[q] = gain * combos.theta[actor, q] - cost
+def _ending(gain, cost, theta, scope, end, state, out):  # type: ignore[no-untyped-def]
+    """Fill `out`, shape (3, Q), with what an ending pays."""
+    for actor in range(3):
+        share = gain[actor, end, state]
+        for q in range(scope.size):
+            out[actor, q] = share * theta[actor, q] - cost[scope[q], actor, end, state]
 
 
 @jit
 def _nature(game, combos, state, after, now):  # type: ignore[no-untyped-def]
     n = combos.weight.size
-    ending = np.empty(n)
+    ending = np.empty((3, n))
     for actor in range(3):
-        out = now[actor, state]
         for q in range(n):
-            out[q] = -game.running[combos.scope[q], actor, state]
-        for outcome in range(OUTCOMES):
-            chance = game.nature[state, outcome]
-            if chance == 0.0:
-                continue
-            step = game.step[0, 3, state, outcome]
-            end = (step >> END_SHIFT) & 7
-            if end != 0:
-                _ending(game, combos, actor, end, step & STATE_MASK, ending)
-                for q in range(n):
-                    out[q] += chance * ending[q]
-            else:
-                there = after[actor, step & STATE_MASK]
-                for q in range(n):
-                    out[q] += chance * there[q]
-
-
-@jit
-def _worth(game, combos, stage, state, move, after, out):  # type: ignore[no-untyped-def]
-    """What `move` is worth to each actor with each combination, shape (3, Q)."""
-    n = combos.weight.size
-    outcome = move if stage < 2 or move < ESCALATE else PASSED
-    step = game.step[0, stage, state, outcome]
-    end = (step >> END_SHIFT) & 7
-    target = step & STATE_MASK
-    for actor in range(3):
+            now[actor, state, q] = -game.running[combos.scope[q], actor, state]
+    for outcome in range(OUTCOMES):
+        chance = game.nature[state, outcome]
+        if chance == 0.0:
+            continue
+        packed = game.step[0, 3, state, outcome]
+        end = (packed >> END_SHIFT) & 7
+        target = packed & STATE_MASK
         if end != 0:
-            _ending(game, combos, actor, end, target, out[actor])
-        else:
-            there = after[actor, target]
-            for q in range(n):
-                out[actor, q] = there[q]
-    if stage == 2 and move == ESCALATE:
-        passes = game.passes[state]
+            _ending(game.gain, game.cost, combos.theta, combos.scope, end, target, ending)
         for actor in range(3):
-            stay = after[actor, state]
+            there = ending[actor] if end != 0 else after[actor, target]
             for q in range(n):
-                out[actor, q] = passes * out[actor, q] + (1.0 - passes) * stay[q]
-    elif stage == 2 and move == BACK_DOWN:
-        for q in range(n):
-            out[2, q] -= game.restrain[state]
+                now[actor, state, q] += chance * there[q]
 
 
 @jit
@@ -213,25 +200,25 @@ def _answer(precision, allowed, info, reach, prior, worth, policy):  # type: ign
     """Replace the policy of one state by the logit of what each move is worth to the mover."""
     sets = policy.shape[0]
     reached = np.zeros(sets)
-    unconditional = np.zeros(sets)
+    mass = np.zeros(sets)
     total = np.zeros((3, sets))
     for q in range(info.size):
         reached[info[q]] += reach[q]
-        unconditional[info[q]] += prior[q]
     for q in range(info.size):
+        h = info[q]
         # a set that is never reached is judged by the prior
-        chance = reach[q] if reached[info[q]] > 0.0 else prior[q]
-        for move in range(3):
-            if allowed[move]:
-                total[move, info[q]] += chance * worth[move, q]
+        chance = reach[q] if reached[h] > 0.0 else prior[q]
+        mass[h] += chance
+        total[0, h] += chance * worth[0, q]
+        total[1, h] += chance * worth[1, q]
+        total[2, h] += chance * worth[2, q]
     for h in range(sets):
-        mass = reached[h] if reached[h] > 0.0 else unconditional[h]
-        if mass == 0.0:
+        if mass[h] == 0.0:
             continue  # an index that this actor never has
         best = -np.inf
         for move in range(3):
             if allowed[move]:
-                total[move, h] *= precision / mass
+                total[move, h] *= precision / mass[h]
                 best = max(best, total[move, h])
         norm = 0.0
         for move in range(3):
@@ -239,5 +226,4 @@ def _answer(precision, allowed, info, reach, prior, worth, policy):  # type: ign
                 total[move, h] = np.exp(total[move, h] - best)
                 norm += total[move, h]
         for move in range(3):
-            if allowed[move]:
-                policy[h, move] = total[move, h] / norm
+            policy[h, move] = total[move, h] / norm if allowed[move] else 0.0
