@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import closing
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -218,12 +218,12 @@ def _own(tables: Tables) -> Tables:
 
     Arrays that came from another process may be read-only, which is another type to the compiler.
     """
-    return Tables(
-        *(
-            value.copy() if isinstance(value, np.ndarray) and not value.flags.writeable else value
-            for value in tables
-        )
-    )
+    read_only: dict[str, Any] = {
+        name: value.copy()
+        for name, value in tables._asdict().items()
+        if isinstance(value, np.ndarray) and not value.flags.writeable
+    }
+    return tables._replace(**read_only)
 
 
 def _finish(

@@ -88,5 +88,5 @@ def _checked(count: ArrayLike, trials: ArrayLike, confidence: float) -> tuple[Fl
     return k, n
 
 
-def _open_if_untried(lower: Floats, upper: Floats, trials: Floats) -> Interval:
+def _open_if_untried(lower: ArrayLike, upper: ArrayLike, trials: Floats) -> Interval:
     return Interval(np.where(trials == 0, 0.0, lower), np.where(trials == 0, 1.0, upper))

@@ -1,14 +1,15 @@
 """Where blocks are computed: threads of this process, any executor, or a Dask cluster.
 
-All of them do the same: keep a few tasks in flight, hand back whichever is done. What a task returns depends on
-its arguments alone and the caller adds up whole numbers, so neither the place nor the order moves a bit.
+All of them do the same: keep a few tasks in flight, hand back whichever is done. What a task returns
+depends on its arguments alone and the caller adds up whole numbers, so neither the place nor the
+order moves a bit.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import (
     FIRST_COMPLETED,
     BrokenExecutor,
@@ -49,8 +50,9 @@ class Task(NamedTuple):
 
 def processors() -> int:
     """Return how many processors this process may use."""
-    if hasattr(os, "process_cpu_count"):
-        return os.process_cpu_count() or 1
+    newer = getattr(os, "process_cpu_count", None)  # from Python 3.13
+    if newer is not None:
+        return newer() or 1
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -85,7 +87,7 @@ def completed(
     *,
     executor: Executor | Client | None,
     workers: int | None,
-) -> Iterator[tuple[Task, R]]:
+) -> Generator[tuple[Task, R], None, None]:
     """Yield every task with ``function(shared[task.key], seed, first, size)``, as they are done.
 
     Parameters
@@ -117,7 +119,7 @@ def _on_executor(
     tasks: Iterator[Task],
     executor: Executor,
     window: int,
-) -> Iterator[tuple[Task, R]]:
+) -> Generator[tuple[Task, R], None, None]:
     pending: dict[Future[R], Task] = {}
     try:
         while True:
@@ -142,8 +144,10 @@ def _on_cluster(
     tasks: Iterator[Task],
     client: Any,
     window: int,
-) -> Iterator[tuple[Task, R]]:
-    from distributed import as_completed
+) -> Generator[tuple[Task, R], None, None]:
+    import distributed
+
+    as_completed: Any = distributed.as_completed  # untyped
 
     pending: dict[Any, Task] = {}
     try:

@@ -104,9 +104,7 @@ def check(data: xr.Dataset, path: Path) -> None:
     """
     attrs = data.attrs
     if "format_version" not in attrs or "sha256" not in attrs or "study" not in attrs:
-        raise ResultError(
-            f"{path}: this file is not a result of entangle (it has no format_version)."
-        )
+        raise ResultError(f"{path}: this file is not a result of entangle (it has no format_version).")
     if int(attrs["format_version"]) > FORMAT_VERSION:
         raise ResultError(
             f"{path}: the file has format {int(attrs['format_version'])}, and this version reads up to "

@@ -8,7 +8,7 @@ import warnings
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import xarray as xr
@@ -74,9 +74,9 @@ class Estimate:
 class Result:
     """Crisis risks under each pact of a study.
 
-    :attr:`data` holds, for every pact and outcome, ``probability`` (count / trials) with ``lower`` and ``upper``,
-    ``count``, ``trials`` and ``exact``; what each outcome is conditional on stands in the coordinate
-    ``given``. An outcome whose condition never occurred has no probability (not a number) and the
+    :attr:`data` holds, for every pact and outcome, ``probability`` (count / trials) with ``lower`` and
+    ``upper``, ``count``, ``trials`` and ``exact``; what each outcome is conditional on stands in the
+    coordinate ``given``. An outcome whose condition never occurred has no probability (not a number) and the
     interval [0, 1]. If nothing was simulated, ``probability``, ``lower`` and ``upper`` are the exact value.
 
     For the rungs of the ladder, counted as "at least that rung", the same numbers are called
@@ -159,9 +159,7 @@ class Result:
             raise ResultError("Nothing was simulated, so there is nothing to compare: use Study.run().")
         found = {}
         for prefix in ("", "rung_"):
-            count, trials, exact = (
-                self.data[prefix + name] for name in ("count", "trials", "exact")
-            )
+            count, trials, exact = (self.data[prefix + name] for name in ("count", "trials", "exact"))
             lower, upper = clopper_pearson(count.values, trials.values, confidence=level)
             # not a number lies in no interval: trials where the exact pass saw none do disagree
             inside = (exact.values >= lower) & (exact.values <= upper) | (trials.values == 0)
@@ -213,9 +211,7 @@ class Result:
         OSError
             If the file cannot be written; nothing is left behind.
         """
-        write_whole(
-            path, lambda partial: self.data.to_netcdf(partial, engine="h5netcdf", format="NETCDF4")
-        )
+        write_whole(path, lambda partial: self.data.to_netcdf(partial, engine="h5netcdf", format="NETCDF4"))
 
     @classmethod
     def load(cls, path: str | Path) -> Result:
@@ -240,9 +236,7 @@ class Result:
         provenance.check(data, path)
         return cls(data)
 
-    def rerun(
-        self, *, executor: Executor | Client | None = None, workers: int | None = None
-    ) -> Result:
+    def rerun(self, *, executor: Executor | Client | None = None, workers: int | None = None) -> Result:
         """Make the result again from what it says of itself.
 
         With the versions that made it, the numbers are the same to the last bit.
@@ -295,10 +289,7 @@ class Result:
         number = f"{pacts} pact{'s' if pacts != 1 else ''}"
         if not self.simulated:
             return f"{number}, exact probabilities"
-        return (
-            f"{number}, {self.trajectories:,} simulated disputes for each, "
-            f"seed {self.data.attrs['seed']}"
-        )
+        return f"{number}, {self.trajectories:,} simulated disputes for each, seed {self.data.attrs['seed']}"
 
 
 def _as_made(data: xr.Dataset) -> xr.Dataset:
@@ -308,9 +299,11 @@ def _as_made(data: xr.Dataset) -> xr.Dataset:
         for name, variable in data.variables.items()
         if variable.dtype.kind in "UT"
     }
-    return data.assign_coords({k: v for k, v in words.items() if k in data.coords}).assign(
-        {k: v for k, v in words.items() if k not in data.coords}
-    ).drop_encoding()
+    return (
+        data.assign_coords({k: v for k, v in words.items() if k in data.coords})
+        .assign({k: v for k, v in words.items() if k not in data.coords})
+        .drop_encoding()
+    )
 
 
 def _short(estimate: Estimate) -> str:

@@ -35,8 +35,7 @@ _CELL_AXES: Final[dict[str, dict[str, Any]]] = {
     "end": {
         "long_name": "how the dispute ended",
         "flag_values": np.arange(8, dtype=np.int16),
-        "flag_meanings": "no_crisis withdrawal concession compromise defeat victory stalemate "
-        "general_war",
+        "flag_meanings": "no_crisis withdrawal concession compromise defeat victory stalemate general_war",
     },
     "state": {
         "long_name": "public state in which it ended",
@@ -141,9 +140,7 @@ def _sums(cells: NDArray[Any], masks: list[NDArray[np.bool_]]) -> NDArray[Any]:
     return np.array([[table[mask].sum() for mask in masks] for table in cells])
 
 
-def _cells(
-    exact: NDArray[np.float64], counted: NDArray[np.int64]
-) -> dict[str, xr.Variable]:
+def _cells(exact: NDArray[np.float64], counted: NDArray[np.int64]) -> dict[str, xr.Variable]:
     """Return the cells that can occur, so that later questions can be answered from the file."""
     occurs = (exact > 0).any(axis=0) | (counted > 0).any(axis=0)
     tables = {
@@ -187,10 +184,7 @@ def _labels(
         "meaning": ([outcome.meaning for outcome in outcomes], "what happened"),
         "given": ([outcome.given for outcome in outcomes], "what the outcome is conditional on"),
     }
-    return {
-        name: (dimension, _words(words), {"long_name": text})
-        for name, (words, text) in columns.items()
-    }
+    return {name: (dimension, _words(words), {"long_name": text}) for name, (words, text) in columns.items()}
 
 
 def _words(words: list[str]) -> NDArray[np.object_]:

@@ -30,8 +30,7 @@ def _provenance(reading: Reading) -> None:
             )
     if treaty.end is None and terms.year > treaty.years[-1]:
         reading.say(
-            f"The data end in {treaty.years[-1]}; the treaty is taken to stand unchanged in "
-            f"{terms.year}."
+            f"The data end in {treaty.years[-1]}; the treaty is taken to stand unchanged in {terms.year}."
         )
 
 
@@ -222,9 +221,7 @@ def _basing(reading: Reading) -> None:
             "give the defender none to the protégé's soil."
         )
     if base == 1:
-        reading.say(
-            "`access` is absent: troops are placed outside the members' own territory (base = 1)."
-        )
+        reading.say("`access` is absent: troops are placed outside the members' own territory (base = 1).")
     if territory:
         reading.set(
             "access", "contingency", "terrres",
@@ -305,8 +302,7 @@ def _form(reading: Reading) -> None:
     )
     if leader is not None and _differ(reading):
         reading.say(
-            f"The members' conditions differ: those of {reading.name(leader)}, who leads, are "
-            "applied to all."
+            f"The members' conditions differ: those of {reading.name(leader)}, who leads, are applied to all."
         )
 
 
@@ -329,14 +325,12 @@ def _left_aside(reading: Reading) -> None:
         )
     elif secret == 1:
         reading.say(
-            "Some articles were secret (pubsecr = 1), yet the model's challenger knows the whole "
-            "pact."
+            "Some articles were secret (pubsecr = 1), yet the model's challenger knows the whole pact."
         )
     peaceful = [column for column in ("neutral", "nonagg") if reading.raw(column) == 1]
     if peaceful:
         reading.say(
-            f"Promises of neutrality or non-aggression ({', '.join(peaceful)}) have no clause: "
-            "left out."
+            f"Promises of neutrality or non-aggression ({', '.join(peaceful)}) have no clause: left out."
         )
     arms = reading.raw("armred")
     if arms:
@@ -349,8 +343,7 @@ def _left_aside(reading: Reading) -> None:
             reading.say(f"{words} ({column} = 1), of a kind that is not coded: left out.")
     if reading.odd:
         reading.say(
-            f"The meaning of {', '.join(reading.odd)} is not clear: what it stands for is left "
-            "absent."
+            f"The meaning of {', '.join(reading.odd)} is not clear: what it stands for is left absent."
         )
     if reading.blank:
         reading.say(f"Blank in ATOP, so left absent: {', '.join(reading.blank)}.")

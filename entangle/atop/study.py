@@ -126,9 +126,7 @@ def draft(
             variant: pact.replace(
                 title=_VARIANTS[variant],
                 articles=None,
-                assumptions=(
-                    f"`commitment` is '{variant}' here; every other term is that of the treaty.",
-                ),
+                assumptions=(f"`commitment` is '{variant}' here; every other term is that of the treaty.",),
                 commitment=variant,
             ),
         },
@@ -186,8 +184,7 @@ def _no_year(treaty: Treaty, years: list[int], outside: list[int], figures: _Fig
     states = dict.fromkeys([*treaty.terms(years[0]).members, *outside])
     lacking = [s for s in states if not any(figures.has(s, year) for year in years)] or list(states)
     parts = [
-        f"for {cow.title(state, years[0])} ({state}) {figures.cinc.available(state)}"
-        for state in lacking
+        f"for {cow.title(state, years[0])} ({state}) {figures.cinc.available(state)}" for state in lacking
     ]
     return DataError(
         f"{figures.cinc.path}: no year of ATOP treaty {treaty.atopid} "
@@ -228,8 +225,7 @@ def _seat(
         owing = [m for m in others if m in terms.owing]
         if not others:
             raise DataError(
-                f"ATOP treaty {treaty.atopid} has no defender left in {year}: name another "
-                "challenger."
+                f"ATOP treaty {treaty.atopid} has no defender left in {year}: name another challenger."
             )
         defender = max(owing or others, key=strength)
         if len(others) > 1:
@@ -241,8 +237,7 @@ def _seat(
         challenger = _named_adversary(terms, figures)
         if challenger is not None:
             said.append(
-                f"{cow.title(challenger, year)} is the challenger: the treaty names it as the "
-                "threat."
+                f"{cow.title(challenger, year)} is the challenger: the treaty names it as the threat."
             )
     return _Seats(terms, protege, defender, challenger)
 
@@ -290,8 +285,7 @@ def _hypothetical(seats: _Seats, figures: _Figures, said: list[str]) -> Actor:
     names = " and ".join(cow.title(partner, year) for partner in partners)
     threats = [cow.title(code, year) for code in _threats(seats.terms)]
     why = (
-        f"{' and '.join(threats)}, named as the threat, cannot be seated for want of figures or as "
-        "a member"
+        f"{' and '.join(threats)}, named as the threat, cannot be seated for want of figures or as a member"
         if threats
         else "The treaty names no threat"
     )
@@ -308,11 +302,7 @@ def _hypothetical(seats: _Seats, figures: _Figures, said: list[str]) -> Actor:
 
 
 def _question(seats: _Seats, year: int) -> str:
-    threat = (
-        "a hypothetical challenger"
-        if seats.challenger is None
-        else cow.title(seats.challenger, year)
-    )
+    threat = "a hypothetical challenger" if seats.challenger is None else cow.title(seats.challenger, year)
     extrapolated = f" (the treaty data end in {COVERAGE[1]})" if year > COVERAGE[1] else ""
     return (
         f"What the treaty does when {threat} and {cow.title(seats.protege, year)} fall out and "

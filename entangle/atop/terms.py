@@ -136,8 +136,7 @@ class Reading:
             source=f"ATOP 4.01 (Leeds, Ritter, Mitchell & Long 2002), alliance {treaty.atopid}, "
             f"terms of {terms.year}{phase}",
             articles={
-                name: "ATOP "
-                + ", ".join(f"{column} = {_shown(self.raw(column))}" for column in used)
+                name: "ATOP " + ", ".join(f"{column} = {_shown(self.raw(column))}" for column in used)
                 for name, used in self.used.items()
             },
             assumptions=tuple(self.sentences),

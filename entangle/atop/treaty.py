@@ -173,9 +173,7 @@ class Treaty:
         if not self.spells:
             return ordered
         bound = tuple(year for year in ordered if self._bound(year))
-        owing = tuple(
-            year for year in bound if any(s.codes["defense"] == 1 for s in self._spells(year))
-        )
+        owing = tuple(year for year in bound if any(s.codes["defense"] == 1 for s in self._spells(year)))
         return owing or bound or ordered
 
     def in_force(self, year: int, ccode: int | None = None) -> bool:
@@ -256,9 +254,7 @@ class Treaty:
         """
         from entangle.atop.terms import read_terms
 
-        return read_terms(
-            self, protege, defender, year=year, challenger=challenger, host=host
-        ).to_pact()
+        return read_terms(self, protege, defender, year=year, challenger=challenger, host=host).to_pact()
 
     def coding(
         self,
@@ -272,9 +268,7 @@ class Treaty:
         """Return what each mapped column held and what it became; arguments as :meth:`to_pact`."""
         from entangle.atop.terms import read_terms
 
-        return read_terms(
-            self, protege, defender, year=year, challenger=challenger, host=host
-        ).coding()
+        return read_terms(self, protege, defender, year=year, challenger=challenger, host=host).coding()
 
     def to_study(
         self,

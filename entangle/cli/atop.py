@@ -148,9 +148,7 @@ def show_treaty(
             {
                 "treaty": _summary(treaty),
                 "pact": terms,
-                "coding": [
-                    {"column": c.column, "code": c.code, "became": _plain(c.became)} for c in coding
-                ],
+                "coding": [{"column": c.column, "code": c.code, "became": _plain(c.became)} for c in coding],
                 "assumptions": list(pact.assumptions),
             }
         )
@@ -290,8 +288,7 @@ def _summary(treaty: Treaty) -> dict[str, Any]:
         "phases": treaty.phases,
         "duties": [_DUTIES[column][1] for column in _duties(treaty)],
         "members": [
-            {"ccode": ccode, "name": name}
-            for ccode, name in zip(treaty.members, treaty.names, strict=True)
+            {"ccode": ccode, "name": name} for ccode, name in zip(treaty.members, treaty.names, strict=True)
         ],
     }
 

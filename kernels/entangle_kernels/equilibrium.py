@@ -90,9 +90,8 @@ def solve(game: Game, *, start: Solution | None = None, tolerance: float = TOLER
     """
     sweeps = Sweeps(game)
     point = sweeps.uniform() if start is None else sweeps.pack(start.policy, start.enter)
-    point, error = accelerate(sweeps.damped(0.5), point, tolerance=tolerance, most=100)
-    if size(error) > tolerance:
-        point, error = newton(sweeps, point, tolerance=tolerance)
+    point, _ = accelerate(sweeps.damped(0.5), point, tolerance=tolerance / 2, most=100)
+    point, error = newton(sweeps, point, tolerance=tolerance)  # no step where the sweeps have settled
     if size(error) > tolerance:
         return trace(game, tolerance=tolerance, spent=sweeps.count)
     return sweeps.solution(point)
@@ -188,12 +187,11 @@ class Sweeps:
         return self.pack(policy, enter)
 
     def solution(self, point: Floats) -> Solution:
-        """Return the solution that answers `point`, with one more sweep."""
-        answer = self(point)
-        policy, enter = self.unpack(answer)
+        """Return the solution at `point`, with the residual and the beliefs of one more sweep."""
+        residual = size(self(point) - point)
+        policy, enter = self.unpack(point)
         reached = np.zeros((3, *self.live.shape[::2], enter.shape[1]))
         for actor in range(3):
             by_set = np.moveaxis(reached[actor], -1, 0)
             np.add.at(by_set, self.combos.info[actor], np.moveaxis(self.reach[:, actor], -1, 0))
-        residual = size(answer - point)
         return Solution(policy, enter, reached, self.values @ self.game.origin, residual, self.count)

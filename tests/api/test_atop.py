@@ -560,8 +560,7 @@ def test_the_year_of_a_study_has_every_figure(tmp_path):
     standing = read(tmp_path, [alliance()]).find(1)
     cinc = write_cinc(
         tmp_path / "nmc.csv",
-        {(2, y): 0.2 for y in range(1950, 2017)}
-        | {(732, y): 0.1 for y in (1952, 1953, 1955, 1999)},
+        {(2, y): 0.2 for y in range(1950, 2017)} | {(732, y): 0.1 for y in (1952, 1953, 1955, 1999)},
     )
     for treaty, year in ((ended, 1952), (standing, 1999)):
         study = treaty.to_study(capabilities=cinc)

@@ -160,9 +160,7 @@ def test_show_takes_seats(data):
 
 def test_study_writes_a_study_and_says_what_it_assumed(data, tmp_path):
     out = tmp_path / "korea.toml"
-    text = " ".join(
-        run("study", 10, "--data", data, "--out", out, "--challenger", 731).stdout.split()
-    )
+    text = " ".join(run("study", 10, "--data", data, "--out", out, "--challenger", 731).stdout.split())
     study = Study.load(out)
     assert study.scenario.challenger == "north_korea"
     assert study.scenario.protege == "south_korea"
@@ -172,9 +170,7 @@ def test_study_writes_a_study_and_says_what_it_assumed(data, tmp_path):
         assert sentence in text
     assert "South Korea is taken for the protégé" in text
     assert "South Korea is taken for the protégé" in (study.description or "")
-    assert out.read_text(encoding="utf-8").startswith(
-        "# United States – South Korea 1953, in 2016.\n"
-    )
+    assert out.read_text(encoding="utf-8").startswith("# United States – South Korea 1953, in 2016.\n")
 
 
 def test_study_takes_seats_and_a_year(data, tmp_path):
@@ -260,9 +256,7 @@ def test_nothing_heavy_is_imported_before_a_command_runs():
         for node in tree.body
         if isinstance(node, ast.Import | ast.ImportFrom)
         for name in (
-            [node.module or ""]
-            if isinstance(node, ast.ImportFrom)
-            else [a.name for a in node.names]
+            [node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
         )
     }
     assert imported == {"__future__", "collections", "pathlib", "typing", "click"}

@@ -83,12 +83,7 @@ def test_every_actor_has_a_part(path):
     study = Study.load(path)
     scenario = study.scenario
     seated = {scenario.challenger, scenario.protege, scenario.defender}
-    members = {
-        member
-        for pact in study.pacts.values()
-        if pact.coalition
-        for member in pact.coalition.members
-    }
+    members = {member for pact in study.pacts.values() if pact.coalition for member in pact.coalition.members}
     assert set(study.actors) == seated | members
 
 
@@ -152,9 +147,7 @@ def test_every_judgement_is_an_assumption(path):
         if field in treaty.model_fields_set and 0 < getattr(treaty, field) < 1
     ]  # fmt: skip
     computed = [
-        field
-        for field in degrees
-        if f"= {getattr(treaty, field):.2f}." in treaty.articles.get(field, "")
+        field for field in degrees if f"= {getattr(treaty, field):.2f}." in treaty.articles.get(field, "")
     ]
     unnamed = set(degrees) - set(computed)
     assert not [field for field in unnamed if not is_named(field, treaty.assumptions)]

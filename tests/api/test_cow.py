@@ -96,9 +96,7 @@ def test_nobody_else_has_any():
 
 
 def test_cinc_is_of_that_state_and_year_and_no_other(tmp_path):
-    path = write_cinc(
-        tmp_path / "nmc.csv", {(2, 1950): 0.25, (2, 1951): "", (2, 1952): -9, (20, 1950): 0.5}
-    )
+    path = write_cinc(tmp_path / "nmc.csv", {(2, 1950): 0.25, (2, 1951): "", (2, 1952): -9, (20, 1950): 0.5})
     series = cow.read_capabilities(path)
     assert series.get(2, 1950) == 0.25
     assert series.get(20, 1950) == 0.5
@@ -116,9 +114,7 @@ def test_what_is_missing_is_said_with_what_there_is(tmp_path):
     assert str(caught.value) == (
         f"{path}: no CINC for South Korea (732) in 1953; the file has 1950–1952, 1954, 1960–1961."
     )
-    with pytest.raises(
-        DataError, match=r"Japan \(740\) in 1953; the file has no year of that state"
-    ):
+    with pytest.raises(DataError, match=r"Japan \(740\) in 1953; the file has no year of that state"):
         series.require(740, 1953)
 
 
@@ -160,9 +156,7 @@ def test_a_damaged_capability_is_named_with_its_place(cells, message, tmp_path):
 
 def test_a_damaged_regime_is_named_with_its_place(tmp_path):
     path = write_regimes(tmp_path / "r.csv", {(2, 1950): (0.5, ""), (2, 1951): (1.2, "")})
-    with pytest.raises(
-        DataError, match=r"r\.csv:3: column 'v2x_polyarchy' must be between 0 and 1"
-    ):
+    with pytest.raises(DataError, match=r"r\.csv:3: column 'v2x_polyarchy' must be between 0 and 1"):
         cow.read_regimes(path)
     path = write_regimes(tmp_path / "q.csv", {(2, 1950): ("", -11)})
     with pytest.raises(DataError, match=r"q\.csv:2: column 'polity2' must be between -10 and 10"):
@@ -182,8 +176,7 @@ def test_another_file_is_recognised(tmp_path):
     with pytest.raises(DataError) as caught:
         cow.read_capabilities(path)
     assert str(caught.value) == (
-        f"{path}: this is not a National Material Capabilities file: the columns year, cinc are "
-        "missing."
+        f"{path}: this is not a National Material Capabilities file: the columns year, cinc are missing."
     )
     with pytest.raises(DataError, match="no such file"):
         cow.read_regimes(tmp_path / "regimes.csv")
@@ -225,9 +218,7 @@ def test_the_model_asks_the_same_way(files):
 
 
 def test_fields_that_are_given_are_not_looked_up(files):
-    actor = cow.actor_from_cow(
-        365, 1949, **files, capability=0.3, regime=0.2, nuclear=False, war_cost=2.0
-    )
+    actor = cow.actor_from_cow(365, 1949, **files, capability=0.3, regime=0.2, nuclear=False, war_cost=2.0)
     assert (actor.capability, actor.regime, actor.nuclear, actor.war_cost) == (0.3, 0.2, False, 2.0)
     assert "nmc.csv" not in (actor.source or "")
     named = cow.actor_from_cow(365, 1950, **files, title="USSR", source="mine")

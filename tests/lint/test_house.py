@@ -17,9 +17,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 WALL = next(
-    contract
-    for contract in PYPROJECT["tool"]["importlinter"]["contracts"]
-    if contract["id"] == "wall"
+    contract for contract in PYPROJECT["tool"]["importlinter"]["contracts"] if contract["id"] == "wall"
 )
 FORBIDDEN = WALL["forbidden_modules"]
 
@@ -34,9 +32,7 @@ def script(name: str) -> str:
     return found
 
 
-def run(
-    *command: str, cwd: Path = ROOT, path: tuple[Path, ...] = ()
-) -> subprocess.CompletedProcess[str]:
+def run(*command: str, cwd: Path = ROOT, path: tuple[Path, ...] = ()) -> subprocess.CompletedProcess[str]:
     """Run `command` in `cwd`; Python looks for imports in the folders `path` first."""
     folders = [str(folder) for folder in path]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(folders), "NO_COLOR": "1"}
@@ -86,9 +82,7 @@ def test_import_rules_hold() -> None:
 def copy(tmp_path: Path) -> Path:
     """Return a copy of the compiled core and its import rules, beside an empty `entangle`."""
     core = "entangle_kernels"
-    shutil.copytree(
-        ROOT / "kernels" / core, tmp_path / core, ignore=shutil.ignore_patterns("__pycache__")
-    )
+    shutil.copytree(ROOT / "kernels" / core, tmp_path / core, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     (tmp_path / "entangle").mkdir()
     (tmp_path / "entangle" / "__init__.py").touch()
@@ -105,16 +99,12 @@ def test_import_rules_bite(copy: Path) -> None:
         leak.write_text(f"import {name}\n", encoding="utf-8")
     broken = run(*lint, cwd=copy, path=(copy,))
     assert broken.returncode == 1, broken.stdout
-    missed = [
-        name for name in FORBIDDEN if f"entangle_kernels.leak_{name} -> {name}" not in broken.stdout
-    ]
+    missed = [name for name in FORBIDDEN if f"entangle_kernels.leak_{name} -> {name}" not in broken.stdout]
     assert not missed, f"imports that got through the wall: {missed}\n{broken.stdout}"
 
 
 def test_core_loads_nothing_from_beyond_the_wall() -> None:
-    program = (
-        "import sys, entangle_kernels; print(*{name.partition('.')[0] for name in sys.modules})"
-    )
+    program = "import sys, entangle_kernels; print(*{name.partition('.')[0] for name in sys.modules})"
     done = run(sys.executable, "-c", program, path=(ROOT / "kernels",))
     assert done.returncode == 0, done.stdout
     loaded = set(done.stdout.split())
@@ -132,9 +122,7 @@ def test_no_file_names_a_package_registry() -> None:
 
     # Put together here, so that this file does not match itself.
     hosts = ["pypi" + ".org", "python" + "hosted", "npm" + "js.", "--index" + "-url"]
-    needle = re.compile(
-        rf"{'|'.join(map(re.escape, hosts))}|\w://\S*/{'sim' + 'ple'}\b", re.IGNORECASE
-    )
+    needle = re.compile(rf"{'|'.join(map(re.escape, hosts))}|\w://\S*/{'sim' + 'ple'}\b", re.IGNORECASE)
     found = [
         f"{file.relative_to(ROOT)}: {match.group()}"
         for file in files

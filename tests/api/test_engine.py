@@ -1,0 +1,244 @@
+"""The engine: the same bits wherever, in whatever order and in however many pieces blocks are computed."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from itertools import islice
+from multiprocessing import get_context
+
+import numpy as np
+import pytest
+
+from entangle import engine
+from entangle.engine import BLOCK, ConvergenceError
+from entangle.executors import RunError, Task, completed
+from entangle.study import Study
+from entangle_kernels import equilibrium
+from small_studies import small
+
+SEED = 7
+#: Not a multiple of a block: the last block is shorter.
+TRAJECTORIES = 5 * BLOCK + 1234
+
+
+@pytest.fixture(scope="module")
+def study() -> Study:
+    return small()
+
+
+@pytest.fixture(scope="module")
+def tables(study):
+    return {name: pact.tables for name, pact in engine.prepare(study).items()}
+
+
+@pytest.fixture(scope="module")
+def serial(study):
+    return study.run(trajectories=TRAJECTORIES, seed=SEED, workers=1)
+
+
+class Shuffling(Executor):
+    """Does nothing until asked to, then everything that is waiting, in random order."""
+
+    def __init__(self, seed):
+        self.order = random.Random(seed)
+        self.waiting = []
+        self.threads = ThreadPoolExecutor(1)
+
+    def submit(self, function, /, *arguments, **named):
+        future: Future = Future()
+        place = self.order.randrange(len(self.waiting) + 1)
+        self.waiting.insert(place, (future, function, arguments, named))
+        self.threads.submit(self.work)
+        return future
+
+    def work(self):
+        time.sleep(0.002)  # let others queue up
+        future, function, arguments, named = self.waiting.pop()
+        future.set_result(function(*arguments, **named))
+
+    def shutdown(self, wait=True, *, cancel_futures=False):
+        self.threads.shutdown(wait, cancel_futures=cancel_futures)
+
+
+def assert_same(one, other):
+    assert one.data.drop_attrs().identical(other.data.drop_attrs())
+    assert one.data.attrs["sha256"] == other.data.attrs["sha256"]
+
+
+# -- same bits -----------------------------------------------------------------------------------
+
+
+def test_two_threads(study, serial):
+    assert_same(study.run(trajectories=TRAJECTORIES, seed=SEED, workers=2), serial)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_any_order_of_blocks(study, serial, seed):
+    with Shuffling(seed) as executor:
+        assert_same(study.run(trajectories=TRAJECTORIES, seed=SEED, executor=executor), serial)
+
+
+def test_two_processes(study, serial):
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
+        assert_same(study.run(trajectories=TRAJECTORIES, seed=SEED, executor=executor), serial)
+
+
+def test_a_dask_cluster_of_two_processes(study, serial):
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        assert_same(study.run(trajectories=TRAJECTORIES, seed=SEED, executor=client), serial)
+
+
+def test_another_seed_gives_other_counts(study, serial):
+    other = study.run(trajectories=TRAJECTORIES, seed=SEED + 1)
+    assert (other.data["count"] != serial.data["count"]).any()
+    assert other.data.exact.identical(serial.data.exact)
+
+
+def test_the_first_half_of_a_run_is_a_run(tables):
+    n = TRAJECTORIES
+    whole = engine.simulate(tables, seed=SEED, trajectories=2 * n)
+    half = engine.simulate(tables, seed=SEED, trajectories=n)
+    rest = engine.simulate(tables, seed=SEED, first=n, trajectories=n)
+    for name in tables:
+        assert np.array_equal(half[name] + rest[name], whole[name])
+        assert not np.array_equal(half[name], rest[name])
+
+
+def test_read_only_tables_give_the_same_counts(tables):
+    frozen = tables["treaty"]._replace(cut=tables["treaty"].cut.copy())
+    frozen.cut.flags.writeable = False
+    given, whole = (engine.block_counts(t, SEED, 0, 10_000) for t in (frozen, tables["treaty"]))
+    assert np.array_equal(given[0], whole[0])
+    assert np.array_equal(given[1], whole[1])
+    assert given[1].sum() == 10_000
+
+
+# -- the work ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("trajectories", [1, BLOCK - 1, BLOCK, BLOCK + 1])
+def test_every_trajectory_is_counted_once(tables, trajectories):
+    counts = engine.simulate(tables, seed=SEED, trajectories=trajectories)
+    assert {int(table.sum()) for table in counts.values()} == {trajectories}
+
+
+def test_progress_counts_blocks_up_to_all_of_them(study):
+    told = []
+    study.run(trajectories=TRAJECTORIES, seed=SEED, progress=lambda *p: told.append(p))
+    blocks = 6 * 3
+    assert [done for done, _ in told] == sorted({done for done, _ in told})
+    assert told[-1] == (blocks, blocks)
+    assert {total for _, total in told} == {blocks}
+
+
+def test_the_largest_run_starts_without_listing_its_blocks(tables):
+    """2^48 trajectories are 4 billion blocks; the first results must come at once, then stop."""
+
+    class Enough(Exception):
+        pass
+
+    def stop(done, total):
+        assert total == 2**32 * 3
+        raise Enough
+
+    start = time.monotonic()
+    with pytest.raises(Enough):
+        engine.simulate(tables, seed=SEED, trajectories=2**48, workers=1, progress=stop)
+    assert time.monotonic() - start < 60
+
+
+def test_few_tasks_are_in_flight():
+    taken = []
+
+    def tasks():
+        for i in range(10_000):
+            taken.append(i)
+            yield Task("a", 0, i, 1)
+
+    stream = completed(_echo, {"a": "shared"}, tasks(), executor=None, workers=2)
+    first = list(islice(stream, 20))
+    assert len(taken) <= 20 + 2 * 8
+    assert {result for _, result in first} <= {("shared", 0, i, 1) for i in taken}
+    stream.close()
+
+
+def _echo(*arguments):
+    return arguments
+
+
+def test_equal_games_are_solved_once(monkeypatch):
+    calls = []
+    solve = equilibrium.solve
+    monkeypatch.setattr(equilibrium, "solve", lambda game: calls.append(1) or solve(game))
+    prepared = engine.prepare(small(pacts={"a": {"title": "A"}, "b": {}, "c": {"hotline": True}}))
+    assert len(calls) == 2
+    assert np.array_equal(prepared["a"].exact, prepared["b"].exact)
+    assert not np.array_equal(prepared["a"].exact, prepared["c"].exact)
+
+
+# -- failures ------------------------------------------------------------------------------------
+
+
+def test_no_convergence_names_the_pact(monkeypatch, study):
+    def fail(game):
+        raise equilibrium.ConvergenceError(0.25, 99, 3.0)
+
+    monkeypatch.setattr(equilibrium, "solve", fail)
+    with pytest.raises(ConvergenceError, match=r"\[pacts\.no_pact\].*2\.50e-01") as caught:
+        study.exact()
+    assert (caught.value.pact, caught.value.residual, caught.value.sweeps) == ("no_pact", 0.25, 99)
+
+
+def test_a_killed_process_is_an_error_not_a_number(tables):
+    with (
+        ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor,
+        pytest.raises(RunError, match="BrokenProcessPool"),
+    ):
+        list(completed(_die, {"a": 1}, iter([Task("a", 0, 0, 1)]), executor=executor, workers=1))
+
+
+def _die(*_):
+    import os
+
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("executor", ["threads", 4, object()])
+def test_what_is_no_executor_is_refused_before_any_work(study, executor, monkeypatch):
+    monkeypatch.setattr(equilibrium, "solve", lambda game: pytest.fail("work was done"))
+    with pytest.raises(TypeError, match=r"concurrent\.futures\.Executor or a distributed\.Client"):
+        study.run(executor=executor)
+
+
+def test_no_workers_are_refused(study):
+    with pytest.raises(ValueError, match="workers must be at least 1"):
+        study.run(workers=0)
+
+
+def test_a_run_on_threads_does_not_import_the_cluster_library():
+    program = (
+        "import sys; from small_studies import small; small().run(trajectories=10); "
+        "sys.exit('distributed' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], env=_environment(), check=False)
+    assert done.returncode == 0
+
+
+def _environment():
+    import os
+    from pathlib import Path
+
+    root = Path(__file__).resolve().parents[2]
+    folders = [root, root / "kernels", root / "tests"]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(map(str, folders))}

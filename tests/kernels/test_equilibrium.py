@@ -1,0 +1,223 @@
+"""The fast solver against its twin, against closed forms, and against its own word."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+import reference
+from entangle_kernels import ladder
+from entangle_kernels.equilibrium import ConvergenceError, Solution, solve, trace
+from entangle_kernels.game import Game
+from reference.games import crisis_game
+
+#: What is in every game that is left to its defaults: private resolve, a promise, an accident.
+GAMES: dict[str, dict[str, Any]] = {
+    "one type": {"types": 1, "rounds": 3},
+    "two types": {"rounds": 3},
+    "three types": {"types": 3, "rounds": 2, "precision": 3.0},
+    "an estimate": {"estimates": 2, "rounds": 3},
+    "private scope": {"scopes": 2, "rounds": 2, "trigger": 1, "required": 2},
+    "an estimate and private scope": {"estimates": 2, "scopes": 2, "rounds": 2},
+    "a vote": {"support": 2, "passes": 0.6, "rounds": 2, "precision": 3.0},
+    "delays": {"support": 1, "first_support": 1, "first_fight": 2, "rounds": 4, "precision": 1.0},
+    "disputes of the protege only": {"origin": (0.0, 1.0), "rounds": 2},
+    "everyone is nuclear": {"nuclear": (True, True, True), "rounds": 3, "precision": 1.0},
+}
+#: Too large for the twin to solve: it only says what everybody answers to the solution.
+LARGER: dict[str, dict[str, Any]] = {
+    "many rounds": {"rounds": 8},
+    "all at once": {
+        "types": 3,
+        "estimates": 2,
+        "scopes": 2,
+        "rounds": 3,
+        "support": 2,
+        "passes": 0.7,
+        "first_fight": 1,
+        "precision": 3.0,
+    },
+}
+
+
+def own(game: Game, actor: int, knows: tuple[int, ...]) -> int:
+    """Return the engine's index of what an actor knows."""
+    if actor == 0:
+        return knows[0]
+    scope, estimate, type_ = knows
+    estimates, types = game.estimate.shape
+    return (scope * estimates + estimate) * types + type_
+
+
+def worst_difference(game: Game, solution: Solution, twin: reference.Equilibrium) -> float:
+    """Return the largest difference of a choice probability at any information set."""
+    worst = 0.0
+    for ((t, stage, state), knows), chances in twin.policy.items():
+        found = solution.policy[stage, t, state, own(game, stage, knows)]
+        for move in range(3):
+            worst = max(worst, abs(found[move] - chances.get(move, 0.0)))
+    for (origin, knows), chance in twin.enter.items():
+        worst = max(worst, abs(solution.enter[origin, own(game, origin, knows)] - chance))
+    return worst
+
+
+def as_twin(game: Game, solution: Solution) -> reference.Equilibrium:
+    """Return the engine's solution in the twin's form."""
+    start = reference.equilibrium.uniform(game)
+    policy = {
+        (node, knows): {
+            move: float(solution.policy[node[1], node[0], node[2], own(game, node[1], knows), move])
+            for move in chances
+        }
+        for (node, knows), chances in start.policy.items()
+    }
+    enter = {
+        (origin, knows): float(solution.enter[origin, own(game, origin, knows)])
+        for origin, knows in start.enter
+    }
+    return start._replace(policy=policy, enter=enter)
+
+
+@pytest.mark.parametrize("name", GAMES)
+def test_twin_agrees_at_every_information_set(name: str) -> None:
+    game = crisis_game(**GAMES[name])
+    solution, twin = solve(game, tolerance=1e-12), reference.solve(game)
+    assert worst_difference(game, solution, twin) < 1e-9
+    # and neither knows of an information set that the other does not
+    assert np.count_nonzero(solution.policy.sum(axis=-1)) == len(twin.policy)
+    assert np.count_nonzero(solution.enter) == len(twin.enter)
+    assert solution.value == pytest.approx(twin.value, abs=1e-9)
+    for ((t, stage, state), knows), chance in twin.reach.items():
+        found = solution.reached[stage, t, state, own(game, stage, knows)]
+        assert found == pytest.approx(chance, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", LARGER)
+def test_twin_would_not_answer_otherwise(name: str) -> None:
+    game = crisis_game(**LARGER[name])
+    solution = solve(game, tolerance=1e-12)
+    twin = reference.answer(game, as_twin(game, solution))
+    assert twin.residual < 1e-9
+    assert solution.value == pytest.approx(twin.value, abs=1e-9)
+
+
+def test_comparison_with_the_twin_notices_a_thousandth() -> None:
+    game = crisis_game(**GAMES["two types"])
+    other = game._replace(precision=game.precision * 1.001)
+    assert worst_difference(game, solve(other, tolerance=1e-12), reference.solve(game)) > 1e-5
+
+
+@pytest.mark.parametrize("name", [*GAMES, *LARGER])
+def test_probabilities_sum_to_one(name: str) -> None:
+    game = crisis_game(**GAMES.get(name, LARGER.get(name, {})))
+    policy = solve(game).policy
+    total = policy.sum(axis=-1)
+    assert (policy >= 0.0).all()
+    assert np.abs(total[total > 0] - 1.0).max() < 1e-14
+
+
+@pytest.mark.parametrize("name", ["two types", "an estimate and private scope", "delays"])
+def test_without_precision_every_move_is_equally_likely(name: str) -> None:
+    solution = solve(crisis_game(**GAMES[name] | {"precision": 0.0}))
+    total = solution.policy.sum(axis=-1, keepdims=True)
+    moves = np.count_nonzero(solution.policy, axis=-1, keepdims=True)
+    expected = np.where(solution.policy > 0, total / np.maximum(moves, 1), 0.0)
+    assert np.abs(solution.policy - expected).max() < 1e-15
+    assert set(np.unique(solution.enter)) <= {0.0, 0.5}
+
+
+def test_small_precision_departs_from_uniform_in_proportion() -> None:
+    # to first order in the precision a choice moves by precision x (worth - mean worth) / moves
+    distance = []
+    for precision in (1e-4, 2e-4):
+        policy = solve(crisis_game(rounds=2, precision=precision), tolerance=1e-14).policy
+        moves = np.maximum(np.count_nonzero(policy, axis=-1, keepdims=True), 1)
+        distance.append(np.abs(np.where(policy > 0, policy - 1.0 / moves, 0.0)).max())
+    assert distance[1] / distance[0] == pytest.approx(2.0, rel=1e-3)
+
+
+def test_two_players_and_one_round_have_a_closed_form() -> None:
+    precision = 2.5
+    game = crisis_game(types=1, rounds=1, precision=precision, first_support=1, origin=(1.0, 0.0))
+    solution = solve(game, tolerance=1e-14)
+    thetas = [float(theta) for theta in game.theta[:2, 0]]
+
+    def ending(actor: int, end: int, state: int) -> float:
+        return float(game.gain[actor, end, state]) * thetas[actor] - float(game.cost[0, actor, end, state])
+
+    def after_nature(actor: int, rung: int, provoked: int) -> float:
+        state = ladder.pack(rung, 0, provoked)
+        cool, _, nothing, accident, _ = (float(chance) for chance in game.nature[state])
+        up = ladder.pack(rung + 1, 0, provoked)
+        return (
+            cool * ending(actor, ladder.COMPROMISE, state)
+            + nothing * ending(actor, ladder.STALEMATE, state)
+            + accident * ending(actor, ladder.STALEMATE, up)
+            - float(game.running[0, actor, state])
+        )
+
+    def logit(worth: list[float]) -> list[float]:
+        odds = [math.exp(precision * w) for w in worth]
+        return [odd / sum(odds) for odd in odds]
+
+    def mean(chances: list[float], worth: list[float]) -> float:
+        return sum(chance * w for chance, w in zip(chances, worth, strict=True))
+
+    # the protégé after the challenger held (rung 1) or escalated (rung 2)
+    expected = []
+    for rung in (1, 2):
+        state = ladder.pack(rung, 0, 0)
+        places = [(rung, 0), (rung + 1, 1 if rung + 1 == 3 else 0)]
+        worth = [
+            [ending(actor, ladder.CONCESSION, state)] + [after_nature(actor, *to) for to in places]
+            for actor in (0, 1)
+        ]
+        answer = logit(worth[1])
+        assert solution.policy[1, 0, state, 0] == pytest.approx(answer, abs=1e-13)
+        expected.append(mean(answer, worth[0]))
+    opening = ladder.pack(1, 0, 0)
+    worth_of_move = [ending(0, ladder.WITHDRAWAL, opening), *expected]
+    first = logit(worth_of_move)
+    assert solution.policy[0, 0, opening, 0] == pytest.approx(first, abs=1e-13)
+    challenge = mean(first, worth_of_move) - float(game.opening[0])
+    assert solution.enter[0, 0] == pytest.approx(logit([0.0, challenge])[1], abs=1e-13)
+    assert solution.value[0] == pytest.approx(solution.enter[0, 0] * challenge, abs=1e-13)
+
+
+@pytest.mark.parametrize("name", GAMES)
+def test_residual_is_honest(name: str) -> None:
+    game = crisis_game(**GAMES[name])
+    for tolerance in (1e-4, 1e-8, 1e-12):
+        solution = solve(game, tolerance=tolerance)
+        assert solution.residual <= tolerance
+        # one more answer moves no choice by much more than the solution says
+        assert reference.answer(game, as_twin(game, solution)).residual < 10 * tolerance
+
+
+@pytest.mark.parametrize("name", [*GAMES, *LARGER])
+def test_fast_solution_is_on_the_principal_branch(name: str) -> None:
+    game = crisis_game(**GAMES.get(name, LARGER.get(name, {})))
+    fast, traced = solve(game, tolerance=1e-11), trace(game, tolerance=1e-11)
+    assert np.abs(fast.policy - traced.policy).max() < 1e-9
+    assert np.abs(fast.enter - traced.enter).max() < 1e-9
+
+
+def test_a_good_start_saves_sweeps_and_changes_nothing() -> None:
+    game = crisis_game(rounds=4)
+    near = solve(game._replace(precision=game.precision * 1.01))
+    cold, warm = solve(game, tolerance=1e-12), solve(game, start=near, tolerance=1e-12)
+    assert warm.sweeps < cold.sweeps
+    assert np.abs(warm.policy - cold.policy).max() < 1e-10
+
+
+@pytest.mark.parametrize("find", [solve, trace])
+def test_no_convergence_is_an_error_that_says_the_residual(find: Any) -> None:
+    game = crisis_game(rounds=3, precision=3.0)
+    with pytest.raises(ConvergenceError, match="precision 3") as caught:
+        find(game, tolerance=-1.0)  # nothing is that still
+    assert 0.0 <= caught.value.residual < 1e-9
+    assert caught.value.sweeps > 0
+    assert f"{caught.value.residual:.2e}" in str(caught.value)
