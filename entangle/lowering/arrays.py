@@ -92,7 +92,7 @@ def game(
         opening=np.full(2, settings.opening),
         step=np.stack([ladder.steps(rule) for rule in rules]),
         legal=legal,
-        passes=np.where(support == 2, levers.passes, 1.0) * levers.joins,
+        passes=quantise(np.where(support == 2, levers.passes, 1.0) * levers.joins),
         nature=_nature(levers, setting, rung, support, legal[3, :, ladder.ESCALATE]),
         gain=gain,
         cost=cost_by_scope,
@@ -166,6 +166,7 @@ def _nature(
     chances[:, ladder.WON] = decision * (1.0 - wins)
     chances[:, ladder.LOST] = decision * wins
     chances[:, ladder.ACCIDENT] = accident
+    chances = quantise(chances)
     chances[:, ladder.NOTHING] = 1.0 - chances.sum(axis=1)
     return chances
 

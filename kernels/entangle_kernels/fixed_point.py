@@ -32,8 +32,9 @@ class ConstrainedMap(Map, Protocol):
 
 
 def size(error: Floats) -> float:
-    """Return the largest absolute entry."""
-    return float(np.max(np.abs(error), initial=0.0))
+    """Return the largest absolute entry; infinity where one is not a number, so that it never passes."""
+    largest = float(np.max(np.abs(error), initial=0.0))
+    return np.inf if np.isnan(largest) else largest
 
 
 def accelerate(

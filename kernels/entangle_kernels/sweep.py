@@ -24,6 +24,9 @@ from entangle_kernels.ladder import (
     STATES,
 )
 
+#: A probability below which a set counts as never reached: products of such numbers lose their digits.
+UNREACHED = 1e-200
+
 
 @jit
 def forward(game, combos, allowed, live, policy, enter, reach):  # type: ignore[no-untyped-def]
@@ -206,8 +209,8 @@ def _answer(precision, allowed, info, reach, prior, worth, policy):  # type: ign
         reached[info[q]] += reach[q]
     for q in range(info.size):
         h = info[q]
-        # a set that is never reached is judged by the prior
-        chance = reach[q] if reached[h] > 0.0 else prior[q]
+        # a set that is as good as never reached is judged by the prior
+        chance = reach[q] if reached[h] > UNREACHED else prior[q]
         mass[h] += chance
         total[0, h] += chance * worth[0, q]
         total[1, h] += chance * worth[1, q]
@@ -218,7 +221,7 @@ def _answer(precision, allowed, info, reach, prior, worth, policy):  # type: ign
         best = -np.inf
         for move in range(3):
             if allowed[move]:
-                total[move, h] *= precision / mass[h]
+                total[move, h] = precision * (total[move, h] / mass[h])
                 best = max(best, total[move, h])
         norm = 0.0
         for move in range(3):

@@ -221,3 +221,21 @@ def test_no_convergence_is_an_error_that_says_the_residual(find: Any) -> None:
     assert 0.0 <= caught.value.residual < 1e-9
     assert caught.value.sweeps > 0
     assert f"{caught.value.residual:.2e}" in str(caught.value)
+
+
+def test_states_that_are_hardly_ever_reached_are_no_trouble() -> None:
+    # so rarely that one over the chance of getting there is more than a float can hold
+    game = crisis_game(rounds=3, support=2, passes=2e-311)
+    solution = solve(game, tolerance=1e-12)
+    assert np.isfinite(solution.policy).all()
+    assert solution.residual <= 1e-12
+    never = solve(game._replace(passes=np.where(game.passes < 0.5, 0.0, 1.0)), tolerance=1e-12)
+    assert solution.value == pytest.approx(never.value, abs=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("find", [solve, trace])
+def test_nonsense_is_never_a_solution(find: Any) -> None:
+    game = crisis_game(rounds=1)
+    with pytest.raises(ConvergenceError):
+        find(game._replace(opening=np.full(2, np.nan)))

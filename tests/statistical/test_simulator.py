@@ -128,7 +128,7 @@ def moves(table: Tables, actor: int, where: NDArray[np.bool_], *, share: float, 
         part[..., 0] += np.where((part[..., 0] > 0) & (part[..., 0] < WORDS / 2), amount, 0)
     else:
         free = (part[..., 1] < WORDS - 1) & (part[..., 1] > WORDS / 8)
-        part[..., 1] -= np.where(free, amount, 0)
+        part[..., 1:] -= np.where(free, amount, 0)[..., np.newaxis]  # more of both: lost and won votes
     cut[:, :, actor, where] = part
     return table._replace(cut=cut)
 
