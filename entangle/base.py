@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, NoReturn, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -33,7 +33,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length
 class FrozenDict(dict[str, V]):
     """A dict that refuses changes, so that a study cannot be altered after it was validated."""
 
-    def _refuse(self, *_: object, **__: object) -> NoReturn:
+    def _refuse(self, *_: Any, **__: Any) -> Any:
         raise TypeError("studies are immutable: make a changed copy with .replace(...)")
 
     __setitem__ = _refuse
@@ -42,8 +42,8 @@ class FrozenDict(dict[str, V]):
     clear = _refuse
     pop = _refuse
     popitem = _refuse
-    setdefault = _refuse
-    update = _refuse
+    setdefault: Any = _refuse
+    update: Any = _refuse
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (type(self), (dict(self),))

@@ -47,6 +47,7 @@ def accelerate(
     """
     points: list[Floats] = []
     errors: list[Floats] = []
+    error = np.full_like(point, np.inf)
     for _ in range(most):
         error = sweep(point) - point
         if size(error) <= tolerance:
@@ -101,6 +102,7 @@ def _gmres(sweep: Map, point: Floats, error: Floats, subspace: int) -> Floats:
     basis = np.zeros((subspace + 1, error.size))
     basis[0] = error / length
     hessenberg = np.zeros((subspace + 1, subspace))
+    weights = np.zeros(0)
     for k in range(subspace):
         nudge = 1e-7 / max(size(basis[k]), 1e-300)
         vector = basis[k] - (sweep(point + nudge * basis[k]) - image) / nudge

@@ -17,6 +17,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 import llvmlite.binding as llvm
 import numba
+import numba.core.config
 import numpy as np
 
 P = ParamSpec("P")
@@ -54,7 +55,7 @@ def _user_cache() -> Path:
 
 
 _FOLDER: Final = cache_folder()
-_CONFIG: Any = numba.config
+_CONFIG: Any = numba.core.config
 
 
 def jit(function: Callable[P, R]) -> Callable[P, R]:
