@@ -32,14 +32,6 @@ HYPOTHETICAL: Final = "challenger"
 
 
 @dataclass(frozen=True)
-class Draft:
-    """A study of a treaty, and what was assumed to seat it (the pact has its own assumptions)."""
-
-    study: Study
-    assumptions: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class _Figures:
     """The two data files, and what they have."""
 
@@ -93,7 +85,7 @@ def draft(
     year: int | None,
     capabilities: str | Path,
     regimes: str | Path | None,
-) -> Draft:
+) -> Study:
     """Draft the study of a treaty; arguments as :meth:`entangle.atop.Treaty.to_study`."""
     figures = _Figures.read(capabilities, regimes)
     said: list[str] = []
@@ -111,9 +103,10 @@ def draft(
     actors = _actors(seats, pact, figures, said)
     said.append("Dispute rates, alignment, distance and every actor's resolve are the defaults.")
     variant = STRONGER.get(pact.commitment, "automatic")
-    study = Study(
+    return Study(
         title=f"{pact.title}, in {chosen}",
-        description=" ".join([_question(seats, chosen), *said]),
+        description=_question(seats, chosen),
+        assumptions=tuple(said),
         scenario=Scenario(
             challenger=HYPOTHETICAL if seats.challenger is None else cow.key(seats.challenger),
             protege=cow.key(seats.protege),
@@ -131,7 +124,6 @@ def draft(
             ),
         },
     )
-    return Draft(study, tuple(said))
 
 
 # -- the year --------------------------------------------------------------------------------------

@@ -314,7 +314,7 @@ class Treaty:
             year=year,
             capabilities=capabilities,
             regimes=regimes,
-        ).study
+        )
 
 
 def treaty_title(members: tuple[int, ...], year: int) -> str:

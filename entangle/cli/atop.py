@@ -188,36 +188,37 @@ def make_study(
     year: int | None,
 ) -> None:
     """Write a study of a treaty: as it stands, without it, and with a stronger promise."""
-    from entangle.atop.study import draft
     from entangle.errors import DataError
 
     files = _locate(data, Files(alliances, members, capabilities, regimes))
     if files.capabilities is None:
         raise DataError(_not_found("capabilities", "National Material Capabilities file"))
-    treaty = _read(files).find(atopid)
-    made = draft(
-        treaty,
-        protege=protege,
-        challenger=challenger,
-        defender=defender,
-        year=year,
-        capabilities=files.capabilities,
-        regimes=files.regimes,
+    made = (
+        _read(files)
+        .find(atopid)
+        .to_study(
+            protege=protege,
+            challenger=challenger,
+            defender=defender,
+            year=year,
+            capabilities=files.capabilities,
+            regimes=files.regimes,
+        )
     )
-    assumed = [*made.assumptions, *made.study.pacts["treaty"].assumptions]
+    assumed = [*made.assumptions, *made.pacts["treaty"].assumptions]
     comment = "\n".join(
         [
-            f"{made.study.title}.",
+            f"{made.title}.",
             f"Made from ATOP alliance {atopid} with `entangle atop study`.",
             "Every figure below may be changed; what the data left open is among the assumptions.",
         ]
     )
     try:
-        made.study.save(out, comment=comment)
+        made.save(out, comment=comment)
     except OSError as error:
         reason = (error.strerror or "refused").lower()
         raise DataError(f"{out}: the study cannot be written ({reason}).") from None
-    click.echo(f"{out}: {made.study.title}")
+    click.echo(f"{out}: {made.title}")
     click.echo("Assumed:")
     _echo_sentences(assumed)
 

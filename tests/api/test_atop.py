@@ -511,14 +511,14 @@ def test_a_study_seats_the_weaker_before_a_hypothetical_challenger(tmp_path, fig
     treaty, automatic = study.pacts["treaty"], study.pacts["automatic"]
     assert terms(automatic) == terms(treaty) | {"commitment": "automatic"}
     assert treaty.access == "permanent"
-    assert study.description is not None
+    said = " ".join([study.description or "", *study.assumptions])
     for part in (
         "of 2016",
         "South Korea is taken for the protégé",
         "hypothetical",
         "hosts the bases",
     ):
-        assert part in study.description
+        assert part in said
 
 
 def test_a_study_survives_its_file(tmp_path, figures):
@@ -532,8 +532,8 @@ def test_a_study_seats_the_adversary_that_the_treaty_names(tmp_path, figures):
     study = treaty.to_study(**figures)
     assert study.scenario.challenger == "north_korea", "China has no figures here, North Korea has"
     assert study.pacts["treaty"].coverage == 1.0
-    assert "North Korea is the challenger" in (study.description or "")
-    assert "No regime figure for North Korea" in (study.description or "")
+    assert "North Korea is the challenger" in " ".join(study.assumptions)
+    assert "No regime figure for North Korea" in " ".join(study.assumptions)
     assert study.actors["north_korea"].regime == 0.5
     chosen = treaty.to_study(challenger=20, **figures)
     assert chosen.scenario.challenger == "canada"
@@ -543,7 +543,7 @@ def test_a_study_seats_the_adversary_that_the_treaty_names(tmp_path, figures):
 def test_a_named_adversary_without_figures_is_stood_in_for(tmp_path, figures):
     study = two_states(tmp_path, specthrt=1, statthr1=710).to_study(**figures)
     assert study.scenario.challenger == "challenger"
-    assert "China, named as the threat, cannot be seated" in (study.description or "")
+    assert "China, named as the threat, cannot be seated" in " ".join(study.assumptions)
 
 
 def test_the_one_who_owes_nothing_is_the_protege_though_it_is_stronger(tmp_path, figures):
@@ -566,7 +566,7 @@ def test_the_year_of_a_study_has_every_figure(tmp_path):
         study = treaty.to_study(capabilities=cinc)
         assert study.actors["south_korea"].title == "South Korea"
         assert f"in {year}" in (study.actors["south_korea"].source or "")
-        assert f"those of {year}" in (study.description or "")
+        assert f"those of {year}" in " ".join(study.assumptions)
     assert "in 1955" in (ended.to_study(year=1955, capabilities=cinc).title or "")
     with pytest.raises(DataError, match=r"South Korea \(732\) in 1954; .*1952–1953, 1955, 1999"):
         ended.to_study(year=1954, capabilities=cinc)
@@ -597,7 +597,7 @@ def test_a_study_of_several_is_led_by_the_strongest_who_owes(tmp_path, figures):
     assert study.scenario.protege == "south_korea", "it owes nothing itself"
     assert study.scenario.defender == "united_states"
     assert set(study.actors) == {"challenger", "south_korea", "united_states", "canada"}
-    assert "United States, the strongest other member" in (study.description or "")
+    assert "United States, the strongest other member" in " ".join(study.assumptions)
     led = three_states(tmp_path).to_study(defender=20, **figures)
     assert led.scenario.defender == "canada"
     assert led.pacts["treaty"].coverage == 0.8
@@ -607,7 +607,7 @@ def test_a_study_asked_for_a_late_member_takes_a_year_in_which_it_was_one(tmp_pa
     treaty = changing(tmp_path)
     study = treaty.to_study(protege=20, **figures)
     assert study.scenario.protege == "canada"
-    assert "those of 1960" in (study.description or "")
+    assert "those of 1960" in " ".join(study.assumptions)
     with pytest.raises(DataError, match=r"Japan \(740\), is not a member"):
         treaty.to_study(protege=740, **figures)
 
@@ -835,7 +835,7 @@ def test_known_studies(treaties):
     assert not study(3240, challenger=731, year=1994).actors["north_korea"].nuclear
     moscow = study(3200)
     assert moscow.scenario.challenger == "challenger", "Japan was not a state in 1950"
-    assert "Japan, named as the threat" in (moscow.description or "")
+    assert "Japan, named as the threat" in " ".join(moscow.assumptions)
     estonia = study(3180, protege=366, challenger=365)
     members = estonia.pacts["treaty"].coalition
     assert members is not None

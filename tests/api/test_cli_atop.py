@@ -169,7 +169,7 @@ def test_study_writes_a_study_and_says_what_it_assumed(data, tmp_path):
     for sentence in study.pacts["treaty"].assumptions:
         assert sentence in text
     assert "South Korea is taken for the protégé" in text
-    assert "South Korea is taken for the protégé" in (study.description or "")
+    assert "South Korea is taken for the protégé" in " ".join(study.assumptions)
     assert out.read_text(encoding="utf-8").startswith("# United States – South Korea 1953, in 2016.\n")
 
 
