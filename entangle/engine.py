@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 #: Trajectories in a block; the last one of a run may be shorter.
 BLOCK: Final = 65_536
-#: Most blocks in one task: about 2 million trajectories, a third of a second.
-_MOST_BLOCKS: Final = 32
+#: Most blocks in one task: about 8 million trajectories, a tenth of a second or more.
+_MOST_BLOCKS: Final = 128
 
 Counts = NDArray[np.int64]
 

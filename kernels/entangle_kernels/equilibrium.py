@@ -71,10 +71,10 @@ class Solution(NamedTuple):
 
 
 def solve(game: Game, *, start: Solution | None = None, tolerance: float = TOLERANCE) -> Solution:
-    """Return the equilibrium of `game`.
+    """Return the equilibrium of `game`, on the principal branch.
 
-    Accelerated sweeps come first; where they cycle, Newton steps from where they got to; then a homotopy that
-    raises the precision from zero in steps and so stays on the principal branch.
+    Accelerated sweeps settle most games. Where they cycle, the precision is raised from zero in steps, which
+    takes about three times as many sweeps and keeps to the branch by construction.
 
     Parameters
     ----------
@@ -90,11 +90,12 @@ def solve(game: Game, *, start: Solution | None = None, tolerance: float = TOLER
     """
     sweeps = Sweeps(game)
     point = sweeps.uniform() if start is None else sweeps.pack(start.policy, start.enter)
-    point, _ = accelerate(sweeps.damped(0.5), point, tolerance=tolerance / 2, most=100)
-    point, error = newton(sweeps, point, tolerance=tolerance)  # no step where the sweeps have settled
-    if size(error) > tolerance:
-        return trace(game, tolerance=tolerance, spent=sweeps.count)
-    return sweeps.solution(point)
+    point, error = accelerate(sweeps.damped(0.5), point, tolerance=tolerance / 2, most=50)
+    if size(error) <= tolerance / 2:
+        point, error = newton(sweeps, point, tolerance=tolerance)  # a step at most
+        if size(error) <= tolerance:
+            return sweeps.solution(point)
+    return trace(game, tolerance=tolerance, spent=sweeps.count)
 
 
 def trace(game: Game, *, tolerance: float = TOLERANCE, spent: int = 0) -> Solution:

@@ -23,30 +23,42 @@ ENTRY = np.uint64(0x80000001)
 
 
 @jit
-def philox(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
-    """Return four random words.
+def philox(index, c2, c3, seed, words):  # type: ignore[no-untyped-def]
+    """Fill `words` with the random words of many trajectories at one address.
 
     Parameters
     ----------
-    c0, c1, c2, c3
-        Counter, each a uint64 below 2^32.
-    k0, k1
-        Key, each a uint64 below 2^32.
+    index
+        Indices of the trajectories, shape (n,), uint64: the first two words of the counter.
+    c2, c3
+        Third and fourth word of the counter, each a uint64 below 2^32: the year, and the round or purpose.
+    seed
+        The key, a uint64.
+    words
+        Where they go, shape (4, at least n), uint32.
 
-    Returns
-    -------
-    tuple of four uint64
-        Each below 2^32. (64-bit registers: the 32 x 32 bit products then never overflow.)
+    Notes
+    -----
+    In a loop the ten rounds are vectorised, 2 ns for four words; called for each trajectory they took 14.
+    Words are kept in 64 bits on the way, so that the 32 x 32 bit products never overflow.
     """
-    for _ in range(10):
-        low = _M0 * c0
-        high = _M1 * c2
-        c0, c1, c2, c3 = (
-            (high >> _SHIFT) ^ c1 ^ k0,
-            high & _MASK,
-            (low >> _SHIFT) ^ c3 ^ k1,
-            low & _MASK,
-        )
-        k0 = (k0 + _W0) & _MASK
-        k1 = (k1 + _W1) & _MASK
-    return c0, c1, c2, c3
+    w0, w1, w2, w3 = words[0], words[1], words[2], words[3]
+    for i in range(index.size):
+        a, b, c, d = index[i] & _MASK, index[i] >> _SHIFT, c2, c3
+        k0 = seed & _MASK
+        k1 = seed >> _SHIFT
+        for _ in range(10):
+            low = _M0 * a
+            high = _M1 * c
+            a, b, c, d = (
+                (high >> _SHIFT) ^ b ^ k0,
+                high & _MASK,
+                (low >> _SHIFT) ^ d ^ k1,
+                low & _MASK,
+            )
+            k0 = (k0 + _W0) & _MASK
+            k1 = (k1 + _W1) & _MASK
+        w0[i] = np.uint32(a)
+        w1[i] = np.uint32(b)
+        w2[i] = np.uint32(c)
+        w3[i] = np.uint32(d)

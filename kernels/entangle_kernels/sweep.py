@@ -96,6 +96,7 @@ def backward(game, combos, allowed, live, reach, old, damping, policy, enter, va
     after = np.zeros((3, STATES, n))
     worth = np.zeros((3, 3, n))  # move, actor, combination
     chances = np.zeros((3, n))  # of each move, by combination
+    mixed = np.zeros(sets)
     for state in range(STATES):
         _ending(game.gain, game.cost, combos.theta, combos.scope, STALEMATE, state, after[:, state])
     for t in range(game.rounds - 1, -1, -1):
@@ -117,9 +118,11 @@ def backward(game, combos, allowed, live, reach, old, damping, policy, enter, va
                     if end != 0:
                         _ending(game.gain, game.cost, combos.theta, combos.scope, end, target, worth[move])
                     else:
-                        worth[move] = after[:, target]
+                        for actor in range(3):
+                            _copy(after[actor, target], worth[move, actor])
                     if stage == 2 and move == ESCALATE and passes[state] < 1.0:
-                        worth[move] += (1.0 - passes[state]) * (after[:, state] - worth[move])
+                        for actor in range(3):
+                            _shift(after[actor, state], 1.0 - passes[state], worth[move, actor])
                     elif stage == 2 and move == BACK_DOWN:
                         worth[move, 2] -= restrain[state]
                 answer, before = policy[stage, t, state], old[stage, t, state]
@@ -133,16 +136,11 @@ def backward(game, combos, allowed, live, reach, old, damping, policy, enter, va
                     answer,
                 )
                 for move in range(3):
-                    for q in range(n):
-                        h = info[q]
-                        chances[move, q] = (1.0 - damping) * answer[h, move] + damping * before[h, move]
+                    for h in range(sets):
+                        mixed[h] = (1.0 - damping) * answer[h, move] + damping * before[h, move]
+                    _spread(mixed, info, chances[move])
                 for actor in range(3):
-                    for q in range(n):
-                        now[actor, state, q] = (
-                            chances[0, q] * worth[0, actor, q]
-                            + chances[1, q] * worth[1, actor, q]
-                            + chances[2, q] * worth[2, actor, q]
-                        )
+                    _expect(chances, worth[0, actor], worth[1, actor], worth[2, actor], now[actor, state])
             now, after = after, now
     # the dispute itself: let be (worth nothing to anyone) or open a crisis
     values[:] = 0.0
@@ -165,6 +163,34 @@ def backward(game, combos, allowed, live, reach, old, damping, policy, enter, va
                 chance = combos.weight[q] * enter[origin, info[q]]
                 paid = game.opening[origin] if actor == origin else 0.0
                 values[actor, origin] += chance * (after[actor, state, q] - paid)
+
+
+@jit
+def _copy(there, out):  # type: ignore[no-untyped-def]
+    for q in range(out.size):
+        out[q] = there[q]
+
+
+@jit
+def _shift(there, share, out):  # type: ignore[no-untyped-def]
+    """Move `out` by `share` of the way to `there`."""
+    for q in range(out.size):
+        out[q] += share * (there[q] - out[q])
+
+
+@jit
+def _spread(by_set, info, out):  # type: ignore[no-untyped-def]
+    """Fill `out`, by combination, with what is given by information set."""
+    for q in range(out.size):
+        out[q] = by_set[np.uint64(info[q])]
+
+
+@jit
+def _expect(chances, back, hold, sharp, out):  # type: ignore[no-untyped-def]
+    """Fill `out` with the expectation over the three moves."""
+    c0, c1, c2 = chances[0], chances[1], chances[2]
+    for q in range(out.size):
+        out[q] = c0[q] * back[q] + c1[q] * hold[q] + c2[q] * sharp[q]
 
 
 @jit
@@ -205,16 +231,18 @@ def _answer(precision, allowed, info, reach, prior, worth, policy):  # type: ign
     reached = np.zeros(sets)
     mass = np.zeros(sets)
     total = np.zeros((3, sets))
+    w0, w1, w2 = worth[0], worth[1], worth[2]
+    t0, t1, t2 = total[0], total[1], total[2]
     for q in range(info.size):
-        reached[info[q]] += reach[q]
+        reached[np.uint64(info[q])] += reach[q]
     for q in range(info.size):
-        h = info[q]
+        own = np.uint64(info[q])
         # a set that is as good as never reached is judged by the prior
-        chance = reach[q] if reached[h] > UNREACHED else prior[q]
-        mass[h] += chance
-        total[0, h] += chance * worth[0, q]
-        total[1, h] += chance * worth[1, q]
-        total[2, h] += chance * worth[2, q]
+        chance = reach[q] if reached[own] > UNREACHED else prior[q]
+        mass[own] += chance
+        t0[own] += chance * w0[q]
+        t1[own] += chance * w1[q]
+        t2[own] += chance * w2[q]
     for h in range(sets):
         if mass[h] == 0.0:
             continue  # an index that this actor never has

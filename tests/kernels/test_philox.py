@@ -34,7 +34,10 @@ KNOWN = [
 
 
 def compiled(counter: tuple[int, ...], key: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(int(word) for word in philox(*(np.uint64(x) for x in (*counter, *key))))
+    words = np.empty((4, 1), np.uint32)
+    index = np.array([counter[0] | counter[1] << 32], np.uint64)
+    philox(index, np.uint64(counter[2]), np.uint64(counter[3]), np.uint64(key[0] | key[1] << 32), words)
+    return tuple(int(word) for word in words[:, 0])
 
 
 @pytest.mark.parametrize(("counter", "key", "expected"), KNOWN)

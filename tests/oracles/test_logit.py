@@ -140,7 +140,7 @@ def bare_game(*, rounds: int, precision: float, scopes: int = 1) -> Game:
     nature[:, ladder.NOTHING] = 1.0
     step = np.tile(hold[:, np.newaxis], (scopes, 4, 1, ladder.OUTCOMES))
     return Game(
-        precision=precision,
+        precision=float(precision),  # compiled code knows one kind of number here
         rounds=rounds,
         first_support=0,
         first_fight=0,

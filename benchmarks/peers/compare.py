@@ -1,0 +1,152 @@
+"""The engine beside other ways to the same answers: `python -m benchmarks.peers.compare`.
+
+Prints how many times as long the other way takes, from runs that take turns, so that whatever else the
+machine is doing meets both alike. Answers are compared first: a ratio between different answers says nothing.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from benchmarks.common import PACTS, ROOT, lowered, tables
+
+Action = Callable[[], object]
+Clock = Callable[[], float]
+
+SEED = 7
+
+
+class Line(NamedTuple):
+    """A comparison: how many times as long as the engine the other takes, once for each turn."""
+
+    engine: str
+    other: str
+    ratios: list[float]
+    same: str
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure and print; return 1 if any two answers differ."""
+    import argparse
+
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.compare", description=__doc__)
+    parser.add_argument("--repeats", type=int, default=9, help="turns, at least 1 (default: 9)")
+    parser.add_argument(
+        "--trajectories", type=int, default=2**20, help="crises to simulate in each turn (default: 2^20)"
+    )
+    given = parser.parse_args(arguments)
+    if given.repeats < 1 or given.trajectories < 1:
+        parser.error("repeats and trajectories must be at least 1")
+    lines = [against_numpy(pact, given.trajectories, given.repeats) for pact in PACTS]
+    lines += against_the_twin(given.repeats)
+    lines.append(threads(8 * given.trajectories, given.repeats))
+    show(lines, given.repeats)
+    return int(any(line.same == "NO" for line in lines))
+
+
+def against_numpy(pact: str, size: int, repeats: int) -> Line:
+    """Compare the simulator with its NumPy peer, one thread each: the same words, the same counts."""
+    from benchmarks.peers import numpy_crisis
+    from entangle_kernels import crisis
+
+    table = tables(pact)
+
+    def engine() -> Any:
+        return crisis.simulate(table, seed=SEED, first=0, size=size)
+
+    def peer() -> Any:
+        return numpy_crisis.simulate(table, seed=SEED, first=0, size=size)
+
+    same = bool((engine() == peer()).all())
+    ratios = turns(engine, peer, repeats, time.process_time)
+    return Line(f"simulate, {pact}", "NumPy, same words", ratios, "counts" if same else "NO")
+
+
+def against_the_twin(repeats: int) -> list[Line]:
+    """Compare the solver with its slow twin in plain Python, on a game small enough for that."""
+    sys.path.append(str(ROOT / "tests"))
+    try:
+        import reference
+    except ImportError:
+        print("tests/reference is not here: the solver is not compared with its twin.\n", file=sys.stderr)
+        return []
+    finally:
+        sys.path.remove(str(ROOT / "tests"))
+    from entangle_kernels import equilibrium
+
+    lines = []
+    tolerance = equilibrium.TOLERANCE
+    for pact in PACTS:
+        game = lowered(pact, types=2, rounds=3)[0][-1]
+        fast = equilibrium.solve(game)
+        slow = reference.solve(game, tolerance=tolerance)
+        gap = policy_gap(game, fast.policy, slow.policy)
+        # a residual of 1e-10 leaves the answer itself a little further off
+        same = f"{gap:.0e}" if gap < 1e-8 else "NO"
+        ratios = turns(
+            lambda game=game: equilibrium.solve(game),
+            lambda game=game: reference.solve(game, tolerance=tolerance),
+            repeats,
+            time.process_time,
+        )
+        lines.append(Line(f"solve, {pact}", "plain Python", ratios, same))
+        sweeps = [ratio / slow.iterations * fast.sweeps for ratio in ratios]
+        lines.append(Line(f"one sweep, {pact}", "plain Python", sweeps, same))
+    return lines
+
+
+def threads(size: int, repeats: int) -> Line:
+    """Compare two threads with one, by the clock on the wall."""
+    from entangle import engine
+
+    table = {"treaty": tables("treaty")}
+
+    def run(workers: int) -> Any:
+        return engine.simulate(table, seed=SEED, trajectories=size, workers=workers)["treaty"]
+
+    same = bool((run(2) == run(1)).all())
+    ratios = turns(lambda: run(2), lambda: run(1), repeats, time.perf_counter)
+    return Line("simulate, 2 threads", "1 thread, wall clock", ratios, "counts" if same else "NO")
+
+
+def turns(engine: Action, other: Action, repeats: int, clock: Clock) -> list[float]:
+    """Return the ratio of the two times in each of `repeats` turns."""
+    ratios = []
+    for _ in range(repeats):
+        start = clock()
+        engine()
+        middle = clock()
+        other()
+        ratios.append((clock() - middle) / (middle - start))
+    return ratios
+
+
+def policy_gap(game: Any, policy: Any, twin: dict[Any, dict[int, float]]) -> float:
+    """Return the largest difference between two policies, over all information sets of the twin's."""
+    types, estimates = game.theta.shape[1], game.estimate.shape[0]
+    gap = 0.0
+    for ((t, actor, state), private), chosen in twin.items():
+        own = private[0] if actor == 0 else (private[0] * estimates + private[1]) * types + private[2]
+        for move, chance in chosen.items():
+            gap = max(gap, abs(float(policy[actor, t, state, own, move]) - chance))
+    return gap
+
+
+def show(lines: list[Line], repeats: int) -> None:
+    """Print one table, 80 columns wide at most."""
+    head = f"{'engine':<20} {'other':<21} {'other / engine':>14} {'min - max':>13}  same?"
+    print(head)
+    print("-" * 80)
+    for line in lines:
+        middle = f"{statistics.median(line.ratios):.3g}"
+        spread = f"{min(line.ratios):.3g} - {max(line.ratios):.3g}"
+        print(f"{line.engine:<20} {line.other:<21} {middle:>14} {spread:>13}  {line.same}")
+    print(f"\nMedian of {repeats} turns; processor time of one thread unless it says otherwise.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
