@@ -83,7 +83,8 @@ OUTCOMES: Final[tuple[Outcome, ...]] = (
     ),
     _outcome(
         "blocked",
-        "help was owed, a vote stopped the defender, and its support never reached what was required",
+        "help was owed, a vote or a quorum stopped the defender, and its support never reached what was "
+        "required",
         _UNMET & _BLOCKED,
         **_OWED,
     ),
@@ -93,6 +94,12 @@ OUTCOMES: Final[tuple[Outcome, ...]] = (
     _outcome("victory", "the protégé's side wins a military decision", _END == ladder.VICTORY),
     _outcome("stalemate", "the last round passes without an end", _END == ladder.STALEMATE),
     _outcome("nuclear_use", "the crisis reaches nuclear use", _RUNG >= 7),
+    _outcome(
+        "reliability",
+        "help was owed, and the defender's support reached what was required",
+        _ACTIVE & ~_UNMET,
+        **_OWED,
+    ),
     _outcome("crisis", "somebody opens a crisis", _OPENED),
     _outcome("compromise", "the crisis cools down without a winner", _END == ladder.COMPROMISE),
     _outcome("general_war", "the crisis ends in general nuclear war", _END == ladder.GENERAL_WAR),

@@ -263,6 +263,8 @@ class Pact(Table):
             If a name is not a clause family of :data:`CLAUSES`.
         """
         dropped = {field for clause in clauses for field in CLAUSES[clause]}
+        if "basing" in clauses:
+            dropped.add("host_support")  # without bases there is nothing to support
         return self.replace(**dict.fromkeys(dropped & self.model_fields_set))
 
     def _differs(self, fields: tuple[str, ...]) -> bool:

@@ -66,7 +66,7 @@ def ladder(result: Result, *, ax: Axes | None = None) -> Axes:
     if ax is None:
         figure = Figure(figsize=(9.0, 5.4), layout="constrained", dpi=120)
         ax = figure.add_subplot(axes_class=_Shown)
-    data = result.data
+    data = result.data.isel(rung=slice(1, None))  # every dispute is one
     exact = data.rung_exact.values
     share = data.rung_probability.values if result.simulated else exact
     lower, upper = data.rung_lower.values, data.rung_upper.values
@@ -75,7 +75,7 @@ def ladder(result: Result, *, ax: Axes | None = None) -> Axes:
     drawn = (share > 0).any(axis=0) | (not result.simulated)
     lowest = _floor(share, lower, upper, exact, drawn)
     pacts = [str(name) for name in data.pact.values]
-    width = 0.09 * min(1.0, 6 / max(len(pacts), 1))
+    width = 0.07 * min(1.0, 6 / max(len(pacts), 1))
     keys = []
     for i, name in enumerate(pacts):
         x = at + (i - (len(pacts) - 1) / 2) * width
@@ -126,7 +126,7 @@ def ladder(result: Result, *, ax: Axes | None = None) -> Axes:
                     arrowprops={"arrowstyle": "->", "color": colour, "shrinkA": 0, "shrinkB": 0},
                     annotation_clip=True,
                 )
-    _frame(ax, result, lowest)
+    _frame(ax, result, [str(name) for name in data.rung.values], lowest)
     ax.legend(
         handles=keys,
         title="pact",
@@ -155,8 +155,7 @@ def _floor(share: Floats, lower: Floats, upper: Floats, exact: Floats, drawn: Tr
     return float(10.0 ** math.floor(math.log10(known.min(initial=least) * 0.9)))
 
 
-def _frame(ax: Axes, result: Result, lowest: float) -> None:
-    rungs = [str(name) for name in result.data.rung.values]
+def _frame(ax: Axes, result: Result, rungs: list[str], lowest: float) -> None:
     ax.set_yscale("log")
     ax.set_ylim(lowest, 1.4)
     ax.set_xlim(-0.45, len(rungs) - 0.55)
@@ -193,7 +192,8 @@ def _caption(result: Result) -> str:
     confidence = 100 * float(result.data.attrs["confidence"])
     text = (
         f"Marks: {result.trajectories:,} simulated disputes for each pact, with {confidence:.6g} % "
-        "intervals. Dashes and lines: exact."
+        "intervals, often smaller than the mark.\n"
+        "Dashes and lines: exact; a line that leaves the scale leads to less."
     )
     hollow = "\nHollow marks: upper bound where nothing was seen."
     unseen = result.data.rung_count == 0

@@ -32,9 +32,10 @@ _MILITARY: Final = SUPPORTS.index("military")
 def obligation(levers: Levers, pact: Pact, setting: Setting) -> Levers:
     """A promise puts a cost on failing it.
 
-    Hands-tying through audience and reputation costs: Fearon 1997 (JCR 41), Morrow 2000 (IO 54);
-    treaties work by what breaking them costs, Leeds 2003 (IO 57). The discount for a provoked conflict
-    and the conditions on scope follow Benson 2011 (JOP 73) and Kim 2011 (Security Studies 20).
+    Hands-tying through audience and reputation costs: Fearon 1997 (JCR 41), Morrow 2000 (Annual Review of
+    Political Science 3); treaties work by what breaking them costs, Leeds 2003 (IO 57). The discount for
+    a provoked conflict and the conditions on scope follow Benson 2011 (JOP 73) and Kim 2011 (Security
+    Studies 20).
     """
     owes = pact.reciprocal or pact.guarantor == setting.scenario.defender
     if not owes or pact.commitment == "none":
@@ -54,8 +55,8 @@ def consultation(levers: Levers, pact: Pact, setting: Setting) -> Levers:
     """Standing procedures put the defender at its partner's side sooner, and prevent accidents.
 
     From a depth of one half a crisis opens with diplomatic backing and the defender can act a round
-    sooner. Crisis communication against inadvertent escalation: Schelling & Halperin 1961; Bell & Smolke
-    on hotlines. That consultation speeds a joint answer is an assumption.
+    sooner. Crisis communication against inadvertent escalation: Schelling & Halperin 1961, "Strategy and
+    Arms Control". That consultation speeds a joint answer is an assumption.
     """
     effects = setting.parameters
     factor = 1.0 - effects.consultation_effect * pact.consultation

@@ -48,6 +48,11 @@ def test_commitments_set_what_the_treaty_leaves_open() -> None:
     assert Pact(commitment="defence", required="military").required_support == "military"
 
 
+def test_without_bases_there_is_no_host_support() -> None:
+    pact = Pact(access="permanent", forces=0.5, host_support=0.4, assistance=0.1)
+    assert pact.without("basing") == Pact(assistance=0.1)
+
+
 def test_nothing_can_be_changed_afterwards() -> None:
     study = Study.load(CONFIGS / "baseline.toml")
     pact = study.pacts["treaty"]
