@@ -147,7 +147,7 @@ def parse(line: str) -> None:
     words = shlex.split(line)[1:]
     command: click.Command = cli
     context = click.Context(cli)
-    while words and isinstance(command, click.Group):
+    while words and isinstance(command, click.Group) and not words[0].startswith("-"):
         found = command.get_command(context, words[0])
         assert found is not None, f"no command {words[0]!r}"
         command, words = found, words[1:]

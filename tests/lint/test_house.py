@@ -80,12 +80,10 @@ def test_import_rules_hold() -> None:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """Return a copy of the compiled core and its import rules, beside an empty `entangle`."""
-    core = "entangle_kernels"
-    shutil.copytree(ROOT / "kernels" / core, tmp_path / core, ignore=shutil.ignore_patterns("__pycache__"))
+    """Return a copy of both packages and their import rules."""
+    for package in (ROOT / "kernels" / "entangle_kernels", ROOT / "entangle"):
+        shutil.copytree(package, tmp_path / package.name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    (tmp_path / "entangle").mkdir()
-    (tmp_path / "entangle" / "__init__.py").touch()
     return tmp_path
 
 

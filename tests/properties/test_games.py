@@ -12,7 +12,7 @@ from entangle.lowering import Setting, games, lower
 from entangle.pact import Pact
 from entangle.study import Study
 from entangle_kernels import ladder
-from entangle_kernels.crisis import play, simulate
+from entangle_kernels.crisis import simulate
 from entangle_kernels.equilibrium import Solution, solve
 from entangle_kernels.exact import probabilities
 from entangle_kernels.quantise import Tables, digest, tables
@@ -33,8 +33,7 @@ def crises(table: Tables, size: int) -> list[tuple[int, ...]]:
     done = ladder.FORCE_BY_CHALLENGER | ladder.VOTE_BLOCKED
     found = []
     for trajectory in range(size):
-        words = (np.uint64(word) for word in (trajectory, 0, 0, 7, 0))
-        origin, _, end, state, marks = (int(part) for part in play(table, *words))
+        ((origin, _, end, state, marks),) = np.argwhere(simulate(table, seed=7, first=trajectory, size=1))
         found.append((origin, end, state, marks & done))
     return found
 
