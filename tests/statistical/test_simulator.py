@@ -170,6 +170,7 @@ MUTATIONS: dict[str, Mutation] = {
     "obligation_active": lambda t: moves(t, 1, ALL, share=0.02),
     "abandonment": lambda t: moves(t, 2, ALL, share=0.03),
     "blocked": lambda t: passes_vote(t, share=0.3),
+    "reliability": lambda t: moves(t, 2, ALL, share=0.03),
     "concession": lambda t: moves(t, 1, ALL, share=0.01, back=True),
     "withdrawal": lambda t: moves(t, 0, ALL, share=0.01, back=True),
     "defeat": lambda t: nature(t, share=0.02, column=3),
