@@ -1,4 +1,4 @@
-"""What a security pact is made of: every clause a field, with a unit, a range and a default of "absent".
+"""Pacts as values: each clause is a field that says its unit and range and may be absent.
 
 The empty pact, ``Pact()``, is exactly "no pact". Which clause acts on what is written in
 :mod:`entangle.lowering`, one function per clause.

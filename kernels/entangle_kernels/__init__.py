@@ -1,1 +1,1 @@
-"""The compiled core of entangle: arrays in, arrays out; no pact, no label, no file."""
+"""The compiled core of entangle: it sees numbers, never a pact, a name or a file."""
