@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import (
@@ -102,8 +101,3 @@ def broken_rule(
     return PydanticCustomError(
         "cross_field", "{rule}", {"field": field, "rule": rule, "got": shown, "do": do}
     )
-
-
-def plain(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return nested mappings as plain dicts without empty tables of defaults."""
-    return {key: plain(item) if isinstance(item, Mapping) else item for key, item in value.items()}

@@ -22,7 +22,6 @@ Rung = Literal[
 Support = Literal["aloof", "diplomatic", "military", "fighting"]
 Commitment = Literal["none", "consult", "conditional", "defence", "automatic"]
 Access = Literal["none", "contingency", "permanent"]
-Role = Literal["challenger", "protege", "defender"]
 
 RUNGS: Final[tuple[Rung, ...]] = (
     "dispute",
@@ -43,7 +42,6 @@ COMMITMENTS: Final[tuple[Commitment, ...]] = (
     "defence",
     "automatic",
 )
-ROLES: Final[tuple[Role, ...]] = ("challenger", "protege", "defender")
 
 #: Hostility level of the Militarized Interstate Disputes data (1 no action ... 5 war) of each rung.
 MID_HOSTILITY: Final[tuple[int, ...]] = (1, 2, 3, 4, 5, 5, 5, 5, 5)

@@ -76,11 +76,6 @@ class Levers:
     trigger: int = 8
     required: int = 3
 
-    @property
-    def binds(self) -> bool:
-        """Whether any obligation can ever be active."""
-        return max(self.owed) > 0 and self.coverage > 0
-
 
 @dataclass(frozen=True)
 class Setting:
