@@ -15,9 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from entangle.actor import Actor, Resolve, Scenario
-    from entangle.engine import ConvergenceError
-    from entangle.errors import DataError, EntangleError, ResultError, StudyError
-    from entangle.executors import RunError
+    from entangle.errors import (
+        ConvergenceError,
+        DataError,
+        EntangleError,
+        ResultError,
+        RunError,
+        StudyError,
+    )
     from entangle.pact import Coalition, Pact
     from entangle.parameters import Parameters
     from entangle.result import Estimate, ReproducibilityWarning, Result
@@ -50,9 +55,14 @@ __all__ = [
 
 _HOMES = {
     "entangle.actor": ("Actor", "Resolve", "Scenario"),
-    "entangle.engine": ("ConvergenceError",),
-    "entangle.errors": ("DataError", "EntangleError", "ResultError", "StudyError"),
-    "entangle.executors": ("RunError",),
+    "entangle.errors": (
+        "ConvergenceError",
+        "DataError",
+        "EntangleError",
+        "ResultError",
+        "RunError",
+        "StudyError",
+    ),
     "entangle.pact": ("Coalition", "Pact"),
     "entangle.parameters": ("Parameters",),
     "entangle.result": ("Estimate", "ReproducibilityWarning", "Result"),

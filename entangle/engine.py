@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from entangle.errors import EntangleError
+from entangle.errors import ConvergenceError
 from entangle.executors import Task, completed, processors, worker_count
 from entangle.lowering import Setting, games, lower
 from entangle_kernels import crisis, equilibrium, quantise
@@ -35,16 +35,6 @@ BLOCK: Final = 65_536
 _MOST_BLOCKS: Final = 128
 
 Counts = NDArray[np.int64]
-
-
-class ConvergenceError(EntangleError):
-    """A pact's equilibrium could not be found; carries the pact's name, the residual and the sweeps."""
-
-    def __init__(self, message: str, *, pact: str, residual: float, sweeps: int) -> None:
-        super().__init__(message)
-        self.pact = pact
-        self.residual = residual
-        self.sweeps = sweeps
 
 
 class Prepared(NamedTuple):
@@ -131,19 +121,17 @@ def prepare(study: Study, *, workers: int | None = None) -> dict[str, Prepared]:
     """
     setting = Setting.of(study)
     solving: dict[bytes, Future[equilibrium.Solution]] = {}
-    asked: dict[str, tuple[list[Game], float]] = {}
+    asked: dict[str, tuple[list[Game], list[Future[equilibrium.Solution]], float]] = {}
     with ThreadPoolExecutor(workers or processors()) as pool:
         try:
             for name, pact in study.pacts.items():
-                asked[name] = games(lower(pact, setting), setting)
-                for game in asked[name][0]:
-                    key = _bytes(game)
+                lowered, in_scope = games(lower(pact, setting), setting)
+                keys = [_bytes(game) for game in lowered]
+                for key, game in zip(keys, lowered, strict=True):
                     if key not in solving:
                         solving[key] = pool.submit(equilibrium.solve, game)
-            return {
-                name: _finish(name, lowered, [solving[_bytes(game)] for game in lowered], in_scope)
-                for name, (lowered, in_scope) in asked.items()
-            }
+                asked[name] = lowered, [solving[key] for key in keys], in_scope
+            return {name: _finish(name, *parts) for name, parts in asked.items()}
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

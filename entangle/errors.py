@@ -30,6 +30,20 @@ class ResultError(EntangleError):
     """A result file, or a question put to a result, that cannot be answered."""
 
 
+class ConvergenceError(EntangleError):
+    """A pact's equilibrium could not be found; carries the pact's name, the residual and the sweeps."""
+
+    def __init__(self, message: str, *, pact: str, residual: float, sweeps: int) -> None:
+        super().__init__(message)
+        self.pact = pact
+        self.residual = residual
+        self.sweeps = sweeps
+
+
+class RunError(EntangleError):
+    """A run failed around its arithmetic: a process died, a cluster went away, a file cannot be written."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing that is wrong with an input.

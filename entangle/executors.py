@@ -23,7 +23,7 @@ from contextlib import ExitStack
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from entangle.errors import EntangleError
+from entangle.errors import RunError
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -33,10 +33,6 @@ R = TypeVar("R")
 
 #: Tasks in flight for each worker: enough that none waits, few enough that memory stays flat.
 WINDOW = 4
-
-
-class RunError(EntangleError):
-    """The place where blocks were computed failed: a process died, or a cluster went away."""
 
 
 class Task(NamedTuple):

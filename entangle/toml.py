@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from entangle.errors import Problem, StudyError
+from entangle.errors import Problem, StudyError, nearest
 from entangle.files import write_whole
 
 _HEADER = re.compile(r"^\s*\[(?!\[)\s*(?P<path>[^\[\]]+?)\s*\]\s*(?:#.*)?$")
@@ -99,8 +99,6 @@ def _split(path: str) -> tuple[str, ...]:
 
 
 def _siblings(path: Path) -> str:
-    from entangle.errors import nearest
-
     folder = path.parent
     if not folder.is_dir():
         return f"There is no folder '{folder}'"

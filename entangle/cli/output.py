@@ -66,7 +66,7 @@ def deliver(
         if plot is not None:
             _draw(result, plot)
     except OSError as error:
-        from entangle.executors import RunError
+        from entangle.errors import RunError
 
         name = error.filename or (out if out is not None else plot)
         raise RunError(f"{name}: cannot be written ({(error.strerror or str(error)).lower()}).") from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -110,7 +110,7 @@ def _cluster(address: str | None) -> Iterator[Any]:
         return
     import distributed
 
-    from entangle.executors import RunError
+    from entangle.errors import RunError
 
     connect: Any = distributed.Client  # untyped
     try:
@@ -129,8 +129,7 @@ def _bar(quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
 
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
-        with nullcontext():
-            yield None
+        yield None
         return
     from rich.progress import (
         BarColumn,

@@ -21,7 +21,7 @@ def command(out: Path | None) -> None:
     if out is None:
         click.echo(text)
         return
-    from entangle.executors import RunError
+    from entangle.errors import RunError
     from entangle.files import write_whole
 
     try:

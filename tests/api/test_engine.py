@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from entangle import engine
-from entangle.engine import BLOCK, ConvergenceError
-from entangle.executors import RunError, Task, completed
+from entangle.engine import BLOCK
+from entangle.errors import ConvergenceError, RunError
+from entangle.executors import Task, completed
 from entangle.study import Study
 from entangle_kernels import equilibrium
 from small_studies import small
