@@ -8,19 +8,17 @@ never held: memory does not grow with their number.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from entangle.errors import ConvergenceError
-from entangle.executors import Task, completed, processors, worker_count
-from entangle.lowering import Setting, games, lower
-from entangle_kernels import crisis, equilibrium, quantise
-from entangle_kernels.exact import CELLS, probabilities
-from entangle_kernels.game import Game
+from entangle.executors import Task, completed, worker_count
+from entangle.solving import prepare
+from entangle_kernels import crisis
+from entangle_kernels.exact import CELLS
 from entangle_kernels.quantise import Tables
 
 if TYPE_CHECKING:
@@ -35,27 +33,6 @@ BLOCK: Final = 65_536
 _MOST_BLOCKS: Final = 128
 
 Counts = NDArray[np.int64]
-
-
-class Prepared(NamedTuple):
-    """A solved pact.
-
-    Parameters
-    ----------
-    tables
-        The thresholds that simulation and exact pass read.
-    exact
-        Probability of every ending of a dispute, shape :data:`~entangle_kernels.exact.CELLS`.
-    sweeps
-        Sweeps that its games took together.
-    residual
-        Largest change of a choice probability in the last sweep of any of its games.
-    """
-
-    tables: Tables
-    exact: NDArray[np.float64]
-    sweeps: int
-    residual: float
 
 
 def exact(study: Study) -> Result:
@@ -109,32 +86,6 @@ def run(
         progress=progress,
     )
     return tabulate(study, prepared, counts=counts)
-
-
-def prepare(study: Study, *, workers: int | None = None) -> dict[str, Prepared]:
-    """Lower and solve every pact of `study`, several games at a time; equal games are solved once.
-
-    Raises
-    ------
-    ConvergenceError
-        If a pact's equilibrium could not be found.
-    """
-    setting = Setting.of(study)
-    solving: dict[bytes, Future[equilibrium.Solution]] = {}
-    asked: dict[str, tuple[list[Game], list[Future[equilibrium.Solution]], float]] = {}
-    with ThreadPoolExecutor(workers or processors()) as pool:
-        try:
-            for name, pact in study.pacts.items():
-                lowered, in_scope = games(lower(pact, setting), setting)
-                keys = [_bytes(game) for game in lowered]
-                for key, game in zip(keys, lowered, strict=True):
-                    if key not in solving:
-                        solving[key] = pool.submit(equilibrium.solve, game)
-                asked[name] = lowered, [solving[key] for key in keys], in_scope
-            return {name: _finish(name, *parts) for name, parts in asked.items()}
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
 
 
 def simulate(
@@ -212,27 +163,3 @@ def _own(tables: Tables) -> Tables:
         if isinstance(value, np.ndarray) and not value.flags.writeable
     }
     return tables._replace(**read_only)
-
-
-def _finish(
-    name: str, lowered: list[Game], solving: list[Future[equilibrium.Solution]], in_scope: float
-) -> Prepared:
-    try:
-        solutions = [future.result() for future in solving]
-    except equilibrium.ConvergenceError as error:
-        raise ConvergenceError(
-            f"[pacts.{name}]: {error}.", pact=name, residual=error.residual, sweeps=error.sweeps
-        ) from None
-    tables = quantise.tables(lowered, solutions, in_scope=in_scope)
-    return Prepared(
-        tables,
-        probabilities(tables),
-        sum(solution.sweeps for solution in solutions),
-        max(solution.residual for solution in solutions),
-    )
-
-
-def _bytes(game: Game) -> bytes:
-    """Return the game as bytes: equal bytes, equal game."""
-    arrays = [np.asarray(value) for value in game]
-    return b"".join(f"{a.dtype.str}{a.shape}".encode() + a.tobytes() for a in arrays)

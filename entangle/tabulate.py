@@ -17,7 +17,8 @@ from entangle_kernels.exact import CELLS
 from entangle_kernels.quantise import digest
 
 if TYPE_CHECKING:
-    from entangle.engine import Counts, Prepared
+    from entangle.engine import Counts
+    from entangle.solving import Prepared
     from entangle.study import Study
 
 #: The coordinates of a cell: what its number means.

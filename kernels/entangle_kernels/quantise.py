@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from entangle_kernels.equilibrium import Solution
 from entangle_kernels.game import Floats, Game
-from entangle_kernels.ladder import ACCIDENT, BACK_DOWN, COOL, ESCALATE, LOST, STATES, WON
+from entangle_kernels.ladder import ACCIDENT, BACK_DOWN, COOL, ESCALATE, LOST, WON
 
 WORDS: Final = 2**32
 _TOP: Final = WORDS - 1
@@ -95,33 +95,82 @@ def tables(games: Sequence[Game], solutions: Sequence[Solution], *, in_scope: fl
         parts = [(first, solutions[0], scope) for scope in range(2)]
     else:
         parts = [(games[i % len(games)], solutions[i % len(games)], 0) for i in range(2)]
-    cut = np.empty((2, first.rounds, 3, STATES, sets, 3), np.uint32)
-    enter = np.empty((2, 2, sets), np.uint32)
-    step = np.empty((2, *first.step.shape[1:]), np.uint16)
-    for scope, (game, solution, z) in enumerate(parts):
-        step[scope] = game.step[z]
-        for actor in range(3):
-            # the challenger's sets are its types alone; the partners' carry the scope and the estimate
-            own = slice(z * sets, (z + 1) * sets) if actor else np.tile(np.arange(types), estimates)
-            policy = solution.policy[actor][:, :, own, :]
-            passes = game.passes[:, np.newaxis] if actor == 2 else np.ones((1, 1))
-            cut[scope, :, actor] = _cuts(policy, passes)
-            if actor < 2:
-                enter[actor, scope] = _above(_units(solution.enter[actor, own]))
-    resolute = first.estimate[-1] if estimates == 2 else np.zeros(types)
+    cut, enter, step = [], [], []
+    for game, solution, z in parts:
+        # the challenger's sets are its types alone; the partners' carry the scope and the estimate
+        own = [np.tile(np.arange(types), estimates)] + [np.arange(z * sets, (z + 1) * sets)] * 2
+        passes = [None, None, game.passes]
+        cut.append(
+            [move_cuts(solution.policy[actor][:, :, own[actor], :], passes[actor]) for actor in range(3)]
+        )
+        enter.append([solution.enter[actor, own[actor]] for actor in range(2)])
+        step.append(game.step[z])
+    return assemble(first, first, cut=cut, enter=enter, step=step, in_scope=in_scope)
+
+
+def assemble(
+    dispute: Game,
+    material: Game,
+    *,
+    cut: Sequence[Sequence[NDArray[np.uint32]]],
+    enter: Sequence[Sequence[Floats]],
+    step: Sequence[NDArray[np.uint16]],
+    in_scope: float,
+) -> Tables:
+    """Return tables from their parts.
+
+    Parameters
+    ----------
+    dispute
+        A game with the private information and the origins of the disputes.
+    material
+        A game with the chances of nature and the states in which crises open.
+    cut
+        For each scope and actor, what :func:`move_cuts` returns.
+    enter
+        For each scope, the challenger's and the protégé's probability of opening a crisis, shape (H,).
+    step
+        For each scope, packed steps, shape (4, states, 5).
+    in_scope
+        Probability that a dispute is in scope, a multiple of 2^-32.
+    """
+    types = dispute.theta.shape[1]
+    estimates = dispute.estimate.shape[0]
     return Tables(
         types=types,
         estimates=estimates,
-        rounds=first.rounds,
-        hit=_units(resolute).astype(np.uint64),
-        origin=np.uint64(_units(first.origin[0])),
+        rounds=dispute.rounds,
+        hit=_units(dispute.estimate[-1] if estimates == 2 else np.zeros(types)).astype(np.uint64),
+        origin=np.uint64(_units(dispute.origin[0])),
         scope=np.uint64(_units(in_scope)),
-        enter=enter,
-        start=first.start,
-        cut=cut,
-        nature=_nature_cuts(first.nature),
-        step=step,
+        enter=_above(_units(np.array(enter).swapaxes(0, 1).copy())),
+        start=material.start,
+        cut=np.array(cut).swapaxes(1, 2).copy(),
+        nature=_nature_cuts(material.nature),
+        step=np.array(step),
     )
+
+
+def move_cuts(policy: Floats, passes: Floats | None) -> NDArray[np.uint32]:
+    """Return the thresholds of an actor's moves.
+
+    Parameters
+    ----------
+    policy
+        Probability of backing down, holding, escalating, shape (rounds, states, H, 3).
+    passes
+        For the defender, the probability that its commitment passes the vote, shape (states,).
+
+    Returns
+    -------
+    array of shape (rounds, states, H, 3)
+        See :class:`Tables`.
+    """
+    back = np.minimum(_units(policy[..., BACK_DOWN]), _TOP)
+    sharp = np.minimum(_units(policy[..., ESCALATE]), WORDS - back)
+    voted = sharp if passes is None else _units(policy[..., ESCALATE] * passes[:, np.newaxis])
+    passed = np.minimum(voted, sharp)
+    return np.stack([back.astype(np.uint32), _above(sharp), _above(passed)], axis=-1)
 
 
 def digest(table: Tables) -> str:
@@ -143,13 +192,6 @@ def _units(probability: Floats | float) -> NDArray[np.int64]:
 def _above(units: NDArray[np.int64]) -> NDArray[np.uint32]:
     """Return the word above which lie `units` words; an event of all 2^32 words loses one."""
     return (_TOP - np.minimum(units, _TOP)).astype(np.uint32)
-
-
-def _cuts(policy: Floats, passes: Floats) -> NDArray[np.uint32]:
-    back = np.minimum(_units(policy[..., BACK_DOWN]), _TOP)
-    sharp = np.minimum(_units(policy[..., ESCALATE]), WORDS - back)
-    passed = np.minimum(_units(policy[..., ESCALATE] * passes), sharp)
-    return np.stack([back.astype(np.uint32), _above(sharp), _above(passed)], axis=-1)
 
 
 def _nature_cuts(nature: Floats) -> NDArray[np.uint32]:

@@ -14,7 +14,7 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 
-from entangle import engine
+from entangle import engine, solving
 from entangle.engine import BLOCK
 from entangle.errors import ConvergenceError, RunError
 from entangle.executors import Task, completed
@@ -34,7 +34,7 @@ def study() -> Study:
 
 @pytest.fixture(scope="module")
 def tables(study):
-    return {name: pact.tables for name, pact in engine.prepare(study).items()}
+    return {name: pact.tables for name, pact in solving.prepare(study).items()}
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +182,7 @@ def test_equal_games_are_solved_once(monkeypatch):
     calls = []
     solve = equilibrium.solve
     monkeypatch.setattr(equilibrium, "solve", lambda game: calls.append(1) or solve(game))
-    prepared = engine.prepare(small(pacts={"a": {"title": "A"}, "b": {}, "c": {"hotline": True}}))
+    prepared = solving.prepare(small(pacts={"a": {"title": "A"}, "b": {}, "c": {"hotline": True}}))
     assert len(calls) == 2
     assert np.array_equal(prepared["a"].exact, prepared["b"].exact)
     assert not np.array_equal(prepared["a"].exact, prepared["c"].exact)

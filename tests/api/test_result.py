@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 
 import entangle
-from entangle import engine, tabulate
+from entangle import engine, solving, tabulate
 from entangle.errors import ResultError
 from entangle.outcomes import OUTCOMES, REACHED
 from entangle.result import ReproducibilityWarning, Result
@@ -68,7 +68,7 @@ def test_names_that_scripts_rely_on(result):
 
 
 def test_shares_are_counts_over_trials_of_the_cells(result, study):
-    prepared = engine.prepare(study)
+    prepared = solving.prepare(study)
     counts = engine.simulate(
         {name: pact.tables for name, pact in prepared.items()}, seed=SEED, trajectories=TRAJECTORIES
     )
@@ -178,7 +178,7 @@ def test_simulation_agrees_with_the_exact_law(result):
 
 def test_a_simulator_with_one_probability_off_does_not_agree(study):
     """Mutation twin: the challenger opens crises with two more chances in a hundred."""
-    prepared = engine.prepare(study)
+    prepared = solving.prepare(study)
     tables = {name: pact.tables for name, pact in prepared.items()}
     enter = tables["treaty"].enter.copy()
     enter[0] -= np.uint32(2**32 // 50)
