@@ -3,47 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter
 from numpy.typing import NDArray
 
+from entangle.plot.style import COLOURS, DASHES, GREY, MARKS, new_axes
+
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from entangle.result import Result
 
-#: Colours of Okabe and Ito (2008), told apart by every kind of colour vision; ordered so that neighbours
-#: differ in lightness too. Marks and dashes tell the pacts apart without any colour.
-_COLOURS: Final = ("#000000", "#D55E00", "#0072B2", "#CC79A7", "#009E73", "#E69F00", "#56B4E9")
-_MARKS: Final = ("o", "s", "^", "D", "v", "P", "X")
-_DASHES: Final[tuple[Any, ...]] = (
-    "-",
-    (0, (5, 2)),
-    (0, (1, 1.5)),
-    (0, (6, 2, 1, 2)),
-    (0, (3, 1, 1, 1, 1, 1)),
-)
 Floats = NDArray[np.float64]
 Truths = NDArray[np.bool_]
-_GREY: Final = "#555555"
-
-
-class _Shown(Axes):
-    """Axes that a notebook shows as a picture, without pyplot and its list of open figures."""
-
-    name = "entangle_shown"
-
-    def _repr_png_(self) -> bytes:
-        from io import BytesIO
-
-        stream = BytesIO()
-        figure = self.get_figure(root=True)
-        assert figure is not None
-        figure.savefig(stream, format="png", dpi=120)
-        return stream.getvalue()
 
 
 def ladder(result: Result, *, ax: Axes | None = None) -> Axes:
@@ -64,8 +39,7 @@ def ladder(result: Result, *, ax: Axes | None = None) -> Axes:
         The axes drawn on.
     """
     if ax is None:
-        figure = Figure(figsize=(9.0, 5.4), layout="constrained", dpi=120)
-        ax = figure.add_subplot(axes_class=_Shown)
+        ax = new_axes(9.0, 5.4)
     data = result.data.isel(rung=slice(1, None))  # every dispute is one
     exact = data.rung_exact.values
     share = data.rung_probability.values if result.simulated else exact
@@ -79,9 +53,9 @@ def ladder(result: Result, *, ax: Axes | None = None) -> Axes:
     keys = []
     for i, name in enumerate(pacts):
         x = at + (i - (len(pacts) - 1) / 2) * width
-        colour = _COLOURS[i % len(_COLOURS)]
-        mark = _MARKS[i % len(_MARKS)]
-        dashes = _DASHES[i % len(_DASHES)]
+        colour = COLOURS[i % len(COLOURS)]
+        mark = MARKS[i % len(MARKS)]
+        dashes = DASHES[i % len(DASHES)]
         ax.plot(
             x,
             np.where(exact[i] > 0, exact[i], np.nan),
@@ -177,7 +151,7 @@ def _frame(ax: Axes, result: Result, rungs: list[str], lowest: float) -> None:
         textcoords="offset points",
         va="top",
         fontsize=8,
-        color=_GREY,
+        color=GREY,
     )
 
 
