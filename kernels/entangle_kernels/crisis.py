@@ -1,7 +1,7 @@
 """The crisis simulator: blocks of disputes, each decided by its own random words.
 
 A block is a pure function of (seed, first trajectory, size, tables): whoever computes it, in whatever
-order, gets the same counts.
+order, gets the same counts and the same ending of every trajectory.
 
 Disputes that go on are kept side by side in lanes and take each round together. Words for all lanes are then
 made by vector instructions, and a round has no branch that the processor could guess wrong: an ended dispute
@@ -20,9 +20,9 @@ from entangle_kernels.exact import CELLS
 from entangle_kernels.jit import jit
 from entangle_kernels.ladder import (
     END_SHIFT,
+    ENDS,
     MARK_SHIFT,
     MARKS,
-    NO_CRISIS,
     OUTCOMES,
     STALEMATE,
     STATE_MASK,
@@ -40,14 +40,20 @@ _END_SHIFT = np.uint32(END_SHIFT)
 _END = np.uint32(7 << END_SHIFT)
 _MARK_SHIFT = np.uint32(MARK_SHIFT)
 _MARK = np.uint32(MARKS - 1)
-#: Above the bits of a packed step: origin and scope of the dispute.
+#: Above the bits of a packed step: origin and scope of the dispute, and which rivals chose otherwise.
 _PLACE_SHIFT = np.uint32(14)
+_PLACE = np.uint32(3)
 _SCOPE = np.uint32(1)
+_PARTED_SHIFT = np.uint32(16)
+_BY_PROTEGE, _BY_DEFENDER = np.uint32(1), np.uint32(2)
 _ONE, _TWO, _THREE, _FOUR = (np.uint64(i) for i in range(1, 5))
 _OUTCOMES = np.uint64(OUTCOMES)
 _STAGE: Final = STATES * OUTCOMES
 _BY_SCOPE = np.uint64(4 * _STAGE)
 _MEMORY = ~(_STATE | _END)  # what a step leaves as it was, but for marks that it adds
+_STATES, _MARKS = np.uint64(STATES), np.uint64(MARKS)
+_BY_PLACE = np.uint64(ENDS * STATES * MARKS)
+_EVERY = np.empty(0, np.uint32)
 
 
 class _Lanes(NamedTuple):
@@ -61,13 +67,42 @@ class _Lanes(NamedTuple):
         Where the thresholds of challenger, protégé and defender begin in the flattened `Tables.cut`,
         for round 0 and state 0, shape (3, lanes).
     packed
-        State, how it ended or 0, marks, as in a packed step; above them
-        ``origin * 2 + scope``, shape (lanes,).
+        State, how it ended or 0, marks, as in a packed step; above them ``origin * 2 + scope`` and which
+        rivals have chosen otherwise, shape (lanes,).
     """
 
     trajectory: NDArray[np.uint64]
     rows: NDArray[np.uint32]
     packed: NDArray[np.uint32]
+
+
+class Endings(NamedTuple):
+    """How every trajectory of a block ended.
+
+    Parameters
+    ----------
+    cells
+        Index into the flattened :data:`entangle_kernels.exact.CELLS`, shape (size,).
+    counts
+        How many ended in each cell, of shape :data:`~entangle_kernels.exact.CELLS`.
+    parted
+        Where one of the rivals would have chosen otherwise: the protégé's (1), the defender's (2), both (3);
+        shape (size,), all 0 without rivals.
+    """
+
+    cells: NDArray[np.uint16]
+    counts: NDArray[np.int64]
+    parted: NDArray[np.uint8]
+
+
+class Rivals(NamedTuple):
+    """The same crisis with another policy of the protégé, and with another policy of the defender.
+
+    Each differs from the crisis itself in nothing but `cut` and `enter`.
+    """
+
+    protege: Tables
+    defender: Tables
 
 
 def simulate(tables: Tables, *, seed: int, first: int, size: int, year: int = 0) -> NDArray[np.int64]:
@@ -90,33 +125,118 @@ def simulate(tables: Tables, *, seed: int, first: int, size: int, year: int = 0)
         Counts, summing to `size`.
     """
     counts = np.zeros(CELLS, np.int64)
-    lanes = _Lanes(np.empty(_LANES, np.uint64), np.empty((3, _LANES), np.uint32), np.empty(_LANES, np.uint32))
-    _block(tables, np.uint64(seed), np.uint64(first), size, np.uint64(year), lanes, counts)
+    cells, parted = np.empty(_LANES, np.uint16), np.empty(0, np.uint8)
+    where = np.uint64(seed), np.uint64(first), size, np.uint64(year)
+    _block(tables, tables, tables, *where, _EVERY, _lanes(), counts, cells, parted)
     return counts
 
 
+def endings(
+    tables: Tables, *, seed: int, first: int, size: int, year: int = 0, rivals: Rivals | None = None
+) -> Endings:
+    """Return how each of the disputes `first` ... `first + size - 1` ended; as :func:`simulate`.
+
+    Parameters
+    ----------
+    rivals
+        Note where one of them would have chosen otherwise.
+    """
+    counts = np.zeros(CELLS, np.int64)
+    cells = np.empty(size, np.uint16)
+    parted = np.zeros(size, np.uint8)
+    watched, noted = (rivals, parted) if rivals is not None else ((tables, tables), parted[:0])
+    where = np.uint64(seed), np.uint64(first), size, np.uint64(year)
+    _block(tables, *watched, *where, _EVERY, _lanes(), counts, cells, noted)
+    return Endings(cells, counts, parted)
+
+
+def replayed(
+    tables: Tables,
+    cells: NDArray[np.uint16],
+    chosen: NDArray[np.uint32],
+    *,
+    seed: int,
+    first: int,
+    year: int = 0,
+) -> NDArray[np.uint16]:
+    """Return `cells` with the endings of the `chosen` trajectories as they are under `tables`.
+
+    Parameters
+    ----------
+    cells
+        Endings of the trajectories from `first` on, shape (size,).
+    chosen
+        Which of them to play again, as offsets from `first`.
+    """
+    found = cells.copy()
+    if chosen.size:
+        where = np.uint64(seed), np.uint64(first), chosen.size, np.uint64(year)
+        counts, parted = np.zeros(CELLS, np.int64), np.empty(0, np.uint8)
+        _block(tables, tables, tables, *where, chosen, _lanes(), counts, found, parted)
+    return found
+
+
+def _lanes() -> _Lanes:
+    return _Lanes(np.empty(_LANES, np.uint64), np.empty((3, _LANES), np.uint32), np.empty(_LANES, np.uint32))
+
+
 @jit
-def _block(tables, seed, first, size, year, lanes, counts):  # type: ignore[no-untyped-def]
-    types = np.empty((4, lanes.trajectory.size), np.uint32)
-    words = np.empty((4, lanes.trajectory.size), np.uint32)
-    for start in range(0, size, lanes.trajectory.size):
-        n = min(lanes.trajectory.size, size - start)
-        for i in range(n):
-            lanes.trajectory[i] = first + np.uint64(start + i)
+def _block(tables, protege, defender, seed, first, size, year, chosen, lanes, counts, cells, parted):  # type: ignore[no-untyped-def]
+    """Play `size` trajectories: those chosen, or all from `first` on.
+
+    Without rivals `parted` is empty. Where all are played, `cells` may be a buffer for one batch of lanes.
+    """
+    batch = lanes.trajectory.size
+    types = np.empty((4, batch), np.uint32)
+    words = np.empty((4, batch), np.uint32)
+    tally = counts.ravel()
+    for start in range(0, size, batch):
+        n = min(batch, size - start)
+        base, ends, noted = first, cells, parted  # `base` is the trajectory that the arrays begin with
+        if chosen.size > 0:
+            for i in range(n):
+                lanes.trajectory[i] = first + np.uint64(chosen[start + i])
+        else:
+            base = first + np.uint64(start)
+            noted = parted[start:]
+            if cells.size > batch:
+                ends = cells[start:]
+            for i in range(n):
+                lanes.trajectory[i] = base + np.uint64(i)
         philox(lanes.trajectory[:n], year, TYPES, seed, types)
         philox(lanes.trajectory[:n], year, ENTRY, seed, words)
-        n = _open(tables, types, words, n, lanes, counts)
+        if noted.size > 0:
+            _part_at_entry(tables, protege, types, words, n, noted)
+        n = _open(tables, types, words, n, lanes, tally, base, ends)
         for t in range(tables.rounds):
             if n == 0:
                 break
             philox(lanes.trajectory[:n], year, np.uint64(t), seed, words)
-            n = _round(tables, t, words, n, lanes, types[0], counts)
+            n = _round(tables, protege, defender, t, words, n, lanes, types, tally, base, ends, noted)
         for i in range(n):
-            _count(lanes.packed[i] | np.uint32(STALEMATE << END_SHIFT), counts)
+            now = lanes.packed[i] | np.uint32(STALEMATE << END_SHIFT)
+            _end(now, lanes.trajectory[i] - base, tally, ends, noted)
 
 
 @jit
-def _open(tables, types, words, n, lanes, counts):  # type: ignore[no-untyped-def]
+def _part_at_entry(tables, protege, types, words, n, noted):  # type: ignore[no-untyped-def]
+    """Note the disputes that the protégé and its rival would not both have opened, or both let be."""
+    number = np.uint64(tables.types)
+    t0, t1, t3 = types[0], types[1], types[3]
+    w0, w1, w2 = words[0], words[1], words[2]
+    for i in range(n):
+        challenger = (np.uint64(t0[i]) * number) >> _HALF
+        own = (np.uint64(t1[i]) * number) >> _HALF
+        if tables.estimates == 2 and np.uint64(t3[i]) < tables.hit[challenger]:
+            own += number
+        scope = np.uint64(np.uint64(w1[i]) < tables.scope)
+        opens = w2[i] > tables.enter[1, scope, own]
+        if np.uint64(w0[i]) >= tables.origin and opens != (w2[i] > protege.enter[1, scope, own]):
+            noted[i] = _BY_PROTEGE
+
+
+@jit
+def _open(tables, types, words, n, lanes, tally, base, ends):  # type: ignore[no-untyped-def]
     """Keep the disputes that become a crisis in the first lanes; return how many."""
     trajectory, packed = lanes.trajectory, lanes.packed
     row0, row1, row2 = lanes.rows[0], lanes.rows[1], lanes.rows[2]
@@ -149,6 +269,7 @@ def _open(tables, types, words, n, lanes, counts):  # type: ignore[no-untyped-de
         place = origin * _TWO + scope
         opener = challenger if origin == 0 else protege
         first = scope * by_scope
+        ends[trajectory[i] - base] = place * _BY_PLACE  # unless it opens
         trajectory[kept] = trajectory[i]
         row0[kept] = first + _THREE * challenger
         row1[kept] = first + by_actor + _THREE * protege
@@ -159,20 +280,25 @@ def _open(tables, types, words, n, lanes, counts):  # type: ignore[no-untyped-de
         quiet += (_ONE - opens) << (place << _FOUR)
     for corner in range(4):
         here = (quiet >> np.uint64(16 * corner)) & np.uint64(0xFFFF)
-        counts[corner >> 1, corner & 1, NO_CRISIS, 0, 0] += np.int64(here)
+        tally[np.uint64(corner) * _BY_PLACE] += np.int64(here)
     return kept
 
 
 @jit
-def _round(tables, t, words, n, lanes, ended, counts):  # type: ignore[no-untyped-def]
+def _round(tables, protege, defender, t, words, n, lanes, spare, tally, base, ends, noted):  # type: ignore[no-untyped-def]
     """Play a round in the first `n` lanes, count what ended, close the ranks; return how many go on."""
     trajectory, packed = lanes.trajectory[:n], lanes.packed[:n]
     rows = lanes.rows
+    ended, slot = spare[0], spare[1]
     cut, step, nature = tables.cut.ravel(), tables.step.ravel(), tables.nature.ravel()
     sets = np.uint32(3 * tables.cut.shape[4])
     start = np.uint32(3 * t * STATES) * sets
     _move(packed, words[0], rows[0], cut, step, start, sets, np.uint32(0))
+    if noted.size > 0:
+        _part(packed, words[1], rows[1], cut, protege.cut.ravel(), start, sets, _BY_PROTEGE)
     _move(packed, words[1], rows[1], cut, step, start, sets, np.uint32(_STAGE))
+    if noted.size > 0:
+        _part(packed, words[2], rows[2], cut, defender.cut.ravel(), start, sets, _BY_DEFENDER)
     _commit(packed, words[2], rows[2], cut, step, start, sets, np.uint32(2 * _STAGE))
     _chance(packed, words[3], nature, step, np.uint32(3 * _STAGE))
     row0, row1, row2 = rows[0], rows[1], rows[2]
@@ -181,6 +307,7 @@ def _round(tables, t, words, n, lanes, ended, counts):  # type: ignore[no-untype
         now = packed[i]
         # write it to both lists; only the one that it belongs to grows
         ended[gone] = now
+        slot[gone] = trajectory[i] - base
         trajectory[kept] = trajectory[i]
         row0[kept] = row0[i]
         row1[kept] = row1[i]
@@ -190,8 +317,21 @@ def _round(tables, t, words, n, lanes, ended, counts):  # type: ignore[no-untype
         gone += over
         kept += 1 - over
     for i in range(gone):
-        _count(ended[i], counts)
+        _end(ended[i], np.uint64(slot[i]), tally, ends, noted)
     return kept
+
+
+@jit
+def _part(packed, word, row, cut, other, start, sets, flag):  # type: ignore[no-untyped-def]
+    """Flag the lanes in which the mover and its rival choose otherwise."""
+    for i in range(packed.size):
+        now = packed[i]
+        at = start + row[i] + (now & _STATE) * sets
+        w = word[i]
+        mine = np.uint32(w >= cut[at]) + np.uint32(w > cut[at + _ONE]) + np.uint32(w > cut[at + _TWO])
+        theirs = np.uint32(w >= other[at]) + np.uint32(w > other[at + _ONE]) + np.uint32(w > other[at + _TWO])
+        parts = (mine != theirs) & ((now & _END) == 0)
+        packed[i] = now | (np.uint32(parts) * flag) << _PARTED_SHIFT
 
 
 @jit
@@ -251,8 +391,13 @@ def _after(now, step):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _count(now, counts):  # type: ignore[no-untyped-def]
-    place = np.uint64(now >> _PLACE_SHIFT)
+def _end(now, slot, tally, ends, noted):  # type: ignore[no-untyped-def]
+    """Count an ended dispute, and write down how it ended."""
+    place = np.uint64((now >> _PLACE_SHIFT) & _PLACE)
     end = np.uint64((now & _END) >> _END_SHIFT)
     marks = np.uint64((now >> _MARK_SHIFT) & _MARK)
-    counts[place >> _ONE, place & _ONE, end, np.uint64(now & _STATE), marks] += 1
+    cell = place * _BY_PLACE + (end * _STATES + np.uint64(now & _STATE)) * _MARKS + marks
+    tally[cell] += 1
+    ends[slot] = cell
+    if noted.size > 0:
+        noted[slot] |= now >> _PARTED_SHIFT
