@@ -27,8 +27,20 @@ class Study:
         self.study.exact()
 
     def time_run(self) -> None:
-        """2^18 trajectories under each pact."""
+        """2^18 trajectories under each pact, compared dispute by dispute."""
         self.study.run(trajectories=2**18, seed=7)
+
+    def time_run_without_attribution(self) -> None:
+        """2^18 trajectories under each pact, counted alone."""
+        self.study.run(trajectories=2**18, seed=7, attribution=False)
+
+    def time_channels(self) -> None:
+        """Sixteen worlds of each pact, exactly."""
+        self.study.channels()
+
+    def time_sample_given(self) -> None:
+        """A thousand disputes that end in general nuclear war."""
+        self.study.sample_given("general_war", n=1000)
 
 
 class Load:

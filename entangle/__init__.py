@@ -18,14 +18,16 @@ if TYPE_CHECKING:
     from entangle.errors import (
         ConvergenceError,
         DataError,
+        DisagreementWarning,
         EntangleError,
+        ReproducibilityWarning,
         ResultError,
         RunError,
         StudyError,
     )
     from entangle.pact import Coalition, Pact
     from entangle.parameters import Parameters
-    from entangle.result import Estimate, ReproducibilityWarning, Result
+    from entangle.result import Estimate, Result
     from entangle.study import Simulation, Study, load, schema
 
     __version__: str
@@ -35,6 +37,7 @@ __all__ = [
     "Coalition",
     "ConvergenceError",
     "DataError",
+    "DisagreementWarning",
     "EntangleError",
     "Estimate",
     "Pact",
@@ -58,14 +61,16 @@ _HOMES = {
     "entangle.errors": (
         "ConvergenceError",
         "DataError",
+        "DisagreementWarning",
         "EntangleError",
+        "ReproducibilityWarning",
         "ResultError",
         "RunError",
         "StudyError",
     ),
     "entangle.pact": ("Coalition", "Pact"),
     "entangle.parameters": ("Parameters",),
-    "entangle.result": ("Estimate", "ReproducibilityWarning", "Result"),
+    "entangle.result": ("Estimate", "Result"),
     "entangle.study": ("Simulation", "Study", "load", "schema"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -1,25 +1,21 @@
-"""From a study to a result: solve every pact's games, then count crises block by block.
-
-The unit of work is a block of :data:`BLOCK` trajectories, a pure function of (tables, seed, first
-trajectory, size). Counts are whole numbers, so that merging them is exact in any order, and trajectories are
-never held: memory does not grow with their number.
-"""
+"""From a study to a result: solve every pact's games, then count crises block by block."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from entangle.executors import Task, completed, worker_count
-from entangle.solving import prepare
-from entangle_kernels import crisis
+from entangle import attribution, until
+from entangle.blocks import BLOCK, Counts, Part, Plan, play
+from entangle.executors import Task, completed, processors, worker_count
+from entangle.solving import EMPTY, Prepared, prepare
+from entangle_kernels import tally as core
 from entangle_kernels.exact import CELLS
-from entangle_kernels.quantise import Tables
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -27,12 +23,63 @@ if TYPE_CHECKING:
     from entangle.result import Result
     from entangle.study import Study
 
-#: Trajectories in a block; the last one of a run may be shorter.
-BLOCK: Final = 65_536
-#: Most blocks in one task: about 8 million trajectories, a tenth of a second or more.
+#: Most blocks in one task: about 8 million trajectories, a tenth of a second or more for each world.
 _MOST_BLOCKS: Final = 128
 
-Counts = NDArray[np.int64]
+
+@dataclass
+class Tally:
+    """The merged counts of a run.
+
+    Parameters
+    ----------
+    counts
+        For each world of the plan, how often each cell occurred, shape (worlds, *CELLS).
+    shared, changed
+        As in :class:`~entangle.blocks.Part`.
+    watched
+        By first trajectory of a task, what was watched in its blocks.
+    """
+
+    counts: Counts
+    shared: Counts
+    changed: Counts
+    watched: dict[int, Counts] = field(default_factory=dict)
+
+    @classmethod
+    def empty(cls, number: int) -> Tally:
+        """Return the counts of nothing, for a number of worlds."""
+        return cls(
+            np.zeros((number, *CELLS), np.int64),
+            np.zeros((number, number, core.BITS), np.int64),
+            np.zeros((number, 2, 2, core.BITS), np.int64),
+        )
+
+    @property
+    def trajectories(self) -> int:
+        """Trajectories counted."""
+        return int(self.counts[0].sum())
+
+    def add(self, first: int, part: Part) -> None:
+        """Add the counts of a task that began with trajectory `first`."""
+        self.counts.reshape(-1)[part.cells] += part.numbers
+        self.shared += part.shared
+        self.changed += part.changed
+        if part.watched.size:
+            self.watched[first] = part.watched
+
+    def merged(self, other: Tally) -> Tally:
+        """Return the counts of both."""
+        return Tally(
+            self.counts + other.counts,
+            self.shared + other.shared,
+            self.changed + other.changed,
+            self.watched | other.watched,
+        )
+
+    def watch(self) -> Counts:
+        """Return what was watched, block by block in order, shape (blocks, watched, 2)."""
+        return np.concatenate([self.watched[first] for first in sorted(self.watched)])
 
 
 def exact(study: Study) -> Result:
@@ -45,7 +92,8 @@ def exact(study: Study) -> Result:
     """
     from entangle.tabulate import tabulate
 
-    return tabulate(study, prepare(study), counts=None)
+    pacts, _, known = prepared(study)
+    return tabulate(study, pacts, known, tally=None)
 
 
 def run(
@@ -64,7 +112,7 @@ def run(
     workers
         Number of threads when no executor is given; the processors available if not given.
     progress
-        Called with (blocks done, blocks in all), the blocks of all pacts together, in this thread.
+        Called with (blocks done, blocks in all) in this thread. A block is played under every pact.
 
     Raises
     ------
@@ -72,24 +120,41 @@ def run(
         If a pact's equilibrium could not be found.
     RunError
         If the executor's processes or the cluster failed.
+
+    Warns
+    -----
+    DisagreementWarning
+        If counts contradict the exact probabilities.
     """
     from entangle.tabulate import tabulate
 
     worker_count(executor, workers)  # a wrong argument is told before any work
-    prepared = prepare(study, workers=workers)
-    counts = simulate(
-        {name: pact.tables for name, pact in prepared.items()},
-        seed=study.simulation.seed,
-        trajectories=study.simulation.trajectories,
-        executor=executor,
-        workers=workers,
-        progress=progress,
-    )
-    return tabulate(study, prepared, counts=counts)
+    pacts, plan, known = prepared(study, workers=workers)
+    settings = study.simulation
+
+    def play_on(plan: Plan, first: int, size: int) -> Tally:
+        return simulate(
+            plan,
+            seed=settings.seed,
+            first=first,
+            trajectories=size,
+            executor=executor,
+            workers=workers,
+            progress=progress,
+        )
+
+    stops: list[until.Stop] = []
+    if settings.until is None:
+        counted = play_on(plan, 0, settings.trajectories)
+    else:
+        counted, stops = until.run(study, plan, list(pacts.values()), play_on)
+    result = tabulate(study, pacts, known, tally=counted, stops=stops)
+    result.warn_of_disagreement()
+    return result
 
 
 def simulate(
-    tables: Mapping[str, Tables],
+    plan: Plan,
     *,
     seed: int,
     trajectories: int,
@@ -97,69 +162,67 @@ def simulate(
     executor: Executor | Client | None = None,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> dict[str, Counts]:
-    """Count how trajectories `first` ... `first + trajectories - 1` end under each pact.
-
-    Returns
-    -------
-    dict of arrays
-        For each pact, counts of shape :data:`~entangle_kernels.exact.CELLS`, summing to `trajectories`.
-    """
+) -> Tally:
+    """Count how trajectories `first` ... `first + trajectories - 1` end in each world of `plan`."""
     blocks = -(-trajectories // BLOCK)
-    total = blocks * len(tables)
     # tasks long enough to be worth sending, short enough that no worker idles at the end
-    share = total // (8 * worker_count(executor, workers))
-    step = BLOCK * min(max(share, 1), _MOST_BLOCKS)
-    counts = {name: np.zeros(CELLS, np.int64) for name in tables}
+    share = blocks // (8 * worker_count(executor, workers))
+    most = max(_MOST_BLOCKS // len(plan.worlds), 1)
+    step = BLOCK * min(max(share, 1), most)
+    counted = Tally.empty(len(plan.worlds))
     done = 0
     stream = completed(
-        block_counts,
-        tables,
-        _tasks(tables, seed, first, trajectories, step),
-        executor=executor,
-        workers=workers,
+        play, plan, _tasks(seed, first, trajectories, step), executor=executor, workers=workers
     )
     with closing(stream):  # an interrupt withdraws what has not begun
-        for task, (cells, numbers) in stream:
-            counts[task.key].ravel()[cells] += numbers
+        for task, part in stream:
+            counted.add(task.first, part)
             done += -(-task.size // BLOCK)
             if progress is not None:
-                progress(done, total)
-    return counts
+                progress(done, blocks)
+    return counted
 
 
-def block_counts(tables: Tables, seed: int, first: int, size: int) -> tuple[Counts, Counts]:
-    """Count how trajectories `first` ... `first + size - 1` end: cells that occurred, and how often.
+def plan_of(pacts: Mapping[str, Prepared]) -> Plan:
+    """Return the plan that plays every pact by itself."""
+    return Plan(tuple(pact.tables for pact in pacts.values()), (None,) * len(pacts), paired=False)
+
+
+def prepared(
+    study: Study, *, workers: int | None = None
+) -> tuple[dict[str, Prepared], Plan, attribution.Marginals | None]:
+    """Solve what a study asks for.
 
     Returns
     -------
-    tuple of arrays
-        Indices into the flattened :data:`~entangle_kernels.exact.CELLS`, ascending, and their counts. A few
-        hundred numbers, where the whole table has 36 864.
+    dict of Prepared
+        The pacts.
+    Plan
+        A world for each of them and, if trajectories are attributed, one for no pact, unless a pact is none.
+    Marginals or None
+        What bounds the attribution, if there is any.
     """
-    counts = crisis.simulate(_own(tables), seed=seed, first=first, size=size).ravel()
-    cells = np.flatnonzero(counts).astype(np.int64)
-    return cells, counts[cells]
+    wanted = study.simulation.attribution
+    solved = prepare(study, empty=wanted, workers=workers)
+    pacts = {name: pact for name, pact in solved.items() if name != EMPTY}
+    with ThreadPoolExecutor(workers or processors()) as pool:
+        list(pool.map(lambda pact: pact.exact, solved.values()))
+    plan = plan_of(pacts)
+    if not wanted:
+        return pacts, plan, None
+    empty = solved[EMPTY]
+    others = {name: attribution.rivals(pact, empty) for name, pact in pacts.items()}
+    rivals = tuple(others.values())
+    if None in rivals:
+        none = rivals.index(None)
+        plan = Plan(plan.worlds, rivals, paired=True)
+    else:
+        none = len(pacts)
+        plan = Plan((*plan.worlds, empty.tables), (*rivals, None), paired=True)
+    return pacts, plan, attribution.marginals(pacts, empty, others, none=none)
 
 
-def _tasks(
-    tables: Mapping[str, Tables], seed: int, first: int, trajectories: int, step: int
-) -> Iterator[Task]:
-    """Yield the tasks of all pacts, block by block, without ever listing them."""
+def _tasks(seed: int, first: int, trajectories: int, step: int) -> Iterator[Task]:
+    """Yield the tasks in order, without ever listing them."""
     for start in range(0, trajectories, step):
-        size = min(step, trajectories - start)
-        for name in tables:
-            yield Task(name, seed, first + start, size)
-
-
-def _own(tables: Tables) -> Tables:
-    """Return the tables with writable arrays, for which code is compiled already.
-
-    Arrays that came from another process may be read-only, which is another type to the compiler.
-    """
-    read_only: dict[str, Any] = {
-        name: value.copy()
-        for name, value in tables._asdict().items()
-        if isinstance(value, np.ndarray) and not value.flags.writeable
-    }
-    return tables._replace(**read_only)
+        yield Task(seed, first + start, min(step, trajectories - start))

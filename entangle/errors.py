@@ -44,6 +44,14 @@ class RunError(EntangleError):
     """A run failed around its arithmetic: a process died, a cluster went away, a file cannot be written."""
 
 
+class ReproducibilityWarning(UserWarning):
+    """A result was made again by something else than what made it first; the numbers may differ."""
+
+
+class DisagreementWarning(UserWarning):
+    """Counted and exact probabilities contradict each other: the numbers must not be used."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing that is wrong with an input.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import (
     FIRST_COMPLETED,
     BrokenExecutor,
@@ -36,9 +36,8 @@ WINDOW = 4
 
 
 class Task(NamedTuple):
-    """A share of the work: trajectories `first` ... `first + size - 1` under the pact `key`."""
+    """A share of the work: trajectories `first` ... `first + size - 1`."""
 
-    key: str
     seed: int
     first: int
     size: int
@@ -78,20 +77,20 @@ def worker_count(executor: Executor | Client | None, workers: int | None) -> int
 
 def completed(
     function: Callable[[S, int, int, int], R],
-    shared: Mapping[str, S],
+    shared: S,
     tasks: Iterator[Task],
     *,
     executor: Executor | Client | None,
     workers: int | None,
 ) -> Generator[tuple[Task, R], None, None]:
-    """Yield every task with ``function(shared[task.key], seed, first, size)``, as they are done.
+    """Yield every task with ``function(shared, seed, first, size)``, as they are done.
 
     Parameters
     ----------
     function
         A pure function of a module, so that other processes can find it.
     shared
-        What tasks of the same key share; sent to a cluster once.
+        What all tasks share; sent to a cluster once.
 
     Raises
     ------
@@ -111,7 +110,7 @@ def completed(
 
 def _on_executor(
     function: Callable[[S, int, int, int], R],
-    shared: Mapping[str, S],
+    shared: S,
     tasks: Iterator[Task],
     executor: Executor,
     window: int,
@@ -120,8 +119,7 @@ def _on_executor(
     try:
         while True:
             for task in islice(tasks, window - len(pending)):
-                key, *numbers = task
-                pending[executor.submit(function, shared[key], *numbers)] = task
+                pending[executor.submit(function, shared, *task)] = task
             if not pending:
                 return
             for future in wait(pending, return_when=FIRST_COMPLETED).done:
@@ -136,7 +134,7 @@ def _on_executor(
 
 def _on_cluster(
     function: Callable[[S, int, int, int], R],
-    shared: Mapping[str, S],
+    shared: S,
     tasks: Iterator[Task],
     client: Any,
     window: int,
@@ -147,12 +145,11 @@ def _on_cluster(
 
     pending: dict[Any, Task] = {}
     try:
-        # as a list: a named tuple by itself would be scattered field by field
-        held = dict(zip(shared, client.scatter(list(shared.values()), broadcast=True), strict=True))
+        # in a list: a named tuple by itself would be scattered field by field
+        (held,) = client.scatter([shared], broadcast=True)
 
         def submit(task: Task) -> Any:
-            key, *numbers = task
-            future = client.submit(function, held[key], *numbers, pure=False)
+            future = client.submit(function, held, *task, pure=False)
             pending[future] = task
             return future
 

@@ -6,6 +6,21 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def write_dataset(data: xr.Dataset, path: str | Path) -> None:
+    """Write a dataset as netCDF, whole or not at all.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written; nothing is left behind.
+    """
+    write_whole(path, lambda partial: data.to_netcdf(partial, engine="h5netcdf", format="NETCDF4"))
 
 
 def write_whole(path: str | Path, write_to: Callable[[Path], object]) -> None:

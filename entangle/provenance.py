@@ -29,8 +29,14 @@ RANDOM_SCHEME: Final = 1
 _VOLATILE: Final = ("date_created", "sha256")
 
 
-def attributes(study: Study, data: xr.Dataset, *, simulated: bool) -> dict[str, Any]:
-    """Return the attributes of a result: what it is, what made it, and a hash over all of it."""
+def attributes(study: Study, data: xr.Dataset, *, trajectories: int) -> dict[str, Any]:
+    """Return the attributes of a result: what it is, what made it, and a hash over all of it.
+
+    Parameters
+    ----------
+    trajectories
+        Disputes that were simulated under each pact; 0 if none was.
+    """
     versions = {
         "entangle": package_version(),
         "numpy": version("numpy"),
@@ -40,8 +46,8 @@ def attributes(study: Study, data: xr.Dataset, *, simulated: bool) -> dict[str, 
     settings = study.simulation
     pacts = ", ".join(study.pacts)
     made = (
-        f"simulated {settings.trajectories} disputes for each pact with seed {settings.seed}"
-        if simulated
+        f"simulated {trajectories} disputes for each pact with seed {settings.seed}"
+        if trajectories
         else "solved"
     )
     found: dict[str, Any] = {
@@ -52,8 +58,8 @@ def attributes(study: Study, data: xr.Dataset, *, simulated: bool) -> dict[str, 
         "source": f"entangle {versions['entangle']}, a Monte Carlo risk engine for security pacts",
         "history": f"entangle {versions['entangle']}: {made}",
         "date_created": now(),
-        "method": "simulated" if simulated else "exact",
-        "trajectories": settings.trajectories if simulated else 0,
+        "method": "simulated" if trajectories else "exact",
+        "trajectories": trajectories,
         # as text: a seed may need all 64 bits
         "seed": str(settings.seed),
         "confidence": settings.confidence,

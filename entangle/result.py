@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
-from entangle import provenance
-from entangle.errors import ResultError, nearest
+from entangle import attribution, provenance
+from entangle.attribution import Attribution
+from entangle.comparison import Comparison, compare
+from entangle.errors import DisagreementWarning, ReproducibilityWarning, ResultError, nearest
 from entangle.estimators import clopper_pearson
-from entangle.files import write_whole
+from entangle.files import write_dataset
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -24,14 +27,15 @@ if TYPE_CHECKING:
     from distributed import Client
     from matplotlib.axes import Axes
 
+    from entangle.replay import Replay
     from entangle.study import Study
 
 #: What the short views show.
 _HEADLINES: Final = ("challenge", "war", "defender_fights", "abandonment", "nuclear_use")
 
 
-class ReproducibilityWarning(UserWarning):
-    """A result was made again by something else than what made it first; the numbers may differ."""
+#: An exact probability outside the interval at this confidence is a fault, not bad luck.
+_ALARM: Final = 1 - 1e-9
 
 
 @dataclass(frozen=True)
@@ -99,12 +103,119 @@ class Result:
     def probability(self, pact: str, outcome: str) -> Estimate:
         """Return the probability of `outcome` under `pact`.
 
+        "entanglement" and "entrapment" are known by counting alone: their exact value is not a number.
+
         Raises
         ------
         ResultError
             If there is no such pact or outcome; names the nearest one.
         """
+        if outcome in attribution.NAMED:
+            without, event = attribution.NAMED[outcome]
+            caused = self.attribution(pact, event, without=without).caused
+            counted = caused.probability, caused.lower, caused.upper, caused.count
+            return Estimate(*counted, trials=self.trajectories, exact=math.nan, given="a dispute")
         return self._estimate(pact, "outcome", outcome, "")
+
+    def attribution(
+        self, pact: str, outcome: str = "defender_fights", *, without: str = "obligation"
+    ) -> Attribution:
+        """Return how often the pact caused and averted `outcome`, dispute by dispute on the same luck.
+
+        Parameters
+        ----------
+        pact, outcome
+            Labels of the result.
+        without
+            What the other world is without: "obligation" (the defender's own no-pact policy), "emboldenment"
+            (the protégé's), or "pact" (no pact at all).
+
+        Raises
+        ------
+        ResultError
+            If there is no such label, or the result was made without attribution.
+        """
+        self._must_be_attributed()
+        labels = {"pact": pact, "outcome": outcome, "counterfactual": without}
+        for coordinate, asked in labels.items():
+            self._must_be_label(coordinate, asked)
+        return attribution.read(self.data.sel(labels), simulated=self.simulated)
+
+    def entanglement(self, pact: str) -> Attribution:
+        """Return the defender's wars that its own no-pact policy would not have fought, and the reverse."""
+        return self.attribution(pact, without="obligation")
+
+    def entrapment(self, pact: str) -> Attribution:
+        """Return the defender's wars that the protégé's own no-pact policy would not have brought about."""
+        return self.attribution(pact, without="emboldenment")
+
+    def compare(self, first: str, second: str) -> Comparison:
+        """Compare two pacts trajectory by trajectory, on common random words.
+
+        Raises
+        ------
+        ResultError
+            If there is no such pact, or nothing was simulated, or without attribution.
+        """
+        for pact in (first, second):
+            self._must_be_label("pact", pact)
+        if not self.simulated:
+            raise ResultError("Nothing was simulated, so there are no pairs to compare: use Study.run().")
+        self._must_be_attributed()
+        return Comparison(compare(self.data, first, second))
+
+    def find(self, outcome: str, *, n: int = 1, pact: str | None = None) -> NDArray[np.uint64]:
+        """Return the first `n` trajectories that had `outcome`, or all there are; for :meth:`replay`.
+
+        Parameters
+        ----------
+        outcome
+            An outcome, a rung that was reached, or "entanglement" or "entrapment".
+        pact
+            Name of the pact; the first that is not empty if not given.
+
+        Raises
+        ------
+        ResultError
+            If there is no such outcome or pact, or nothing was simulated.
+        """
+        from entangle.find import find
+
+        return find(self, outcome, n=n, pact=pact)
+
+    def replay(self, trajectory: int, *, pact: str | None = None) -> Replay:
+        """Play one trajectory again, move by move, under the pact and without it.
+
+        Parameters
+        ----------
+        trajectory
+            Index of the trajectory, from 0.
+        pact
+            Name of the pact; the first that is not empty if not given.
+
+        Returns
+        -------
+        Replay
+            With ``story()`` to read, and every step as labelled ``data``.
+
+        Raises
+        ------
+        ResultError
+            If there is no such trajectory or pact, or nothing was simulated.
+
+        Warns
+        -----
+        ReproducibilityWarning
+            If the solved pact or the use of random numbers differs from that which made the result.
+        """
+        from entangle.replay import from_result
+
+        return from_result(self, trajectory, pact)
+
+    @property
+    def attributed(self) -> bool:
+        """Whether trajectories were compared between pacts, and with what would have been without."""
+        return "counterfactual" in self.data.dims
 
     def rung(self, pact: str, rung: str) -> Estimate:
         """Return the probability that a dispute reaches at least `rung` under `pact`.
@@ -148,7 +259,9 @@ class Result:
         Returns
         -------
         xarray.Dataset
-            Truth values `probability`, shape (pacts, outcomes), and `rung_probability`, shape (pacts, rungs).
+            Truth values `probability`, shape (pacts, outcomes), `rung_probability`, shape (pacts, rungs),
+            and, where trajectories were attributed, `other_world`, shape (pacts, counterfactuals, outcomes):
+            whether the counts that the other worlds must have had agree with their exact probabilities.
 
         Raises
         ------
@@ -157,14 +270,40 @@ class Result:
         """
         if not self.simulated:
             raise ResultError("Nothing was simulated, so there is nothing to compare: use Study.run().")
+        compared = {
+            f"{prefix}probability": tuple(self.data[prefix + name] for name in ("count", "trials", "exact"))
+            for prefix in ("", "rung_")
+        }
+        if self.attributed:
+            compared["other_world"] = attribution.other_worlds(self.data)
         found = {}
-        for prefix in ("", "rung_"):
-            count, trials, exact = (self.data[prefix + name] for name in ("count", "trials", "exact"))
+        for name, (count, trials, exact) in compared.items():
             lower, upper = clopper_pearson(count.values, trials.values, confidence=level)
             # not a number lies in no interval: trials where the exact pass saw none do disagree
             inside = (exact.values >= lower) & (exact.values <= upper) | (trials.values == 0)
-            found[f"{prefix}probability"] = (count.dims, inside)
-        return xr.Dataset(found, coords={k: self.data[k] for k in ("pact", "outcome", "rung")})
+            found[name] = (count.dims, inside)
+        kept = [name for name in ("pact", "outcome", "rung", "counterfactual") if name in self.data.coords]
+        return xr.Dataset(found, coords={name: self.data[name] for name in kept})
+
+    def disagreements(self) -> list[str]:
+        """Return where counts contradict exact probabilities (chance below 1e-9 each if all is well)."""
+        inside = self.agreement(_ALARM)
+        return [
+            ": ".join(str(inside[name][i].item()) for name, i in zip(variable.dims, place, strict=True))
+            for variable in inside.values()
+            for place in zip(*np.nonzero(~variable.values), strict=True)
+        ]
+
+    def warn_of_disagreement(self) -> None:
+        """Warn if counts contradict exact probabilities."""
+        wrong = self.disagreements()
+        if wrong:
+            warnings.warn(
+                "Counted and exact probabilities contradict each other (chance of that below 1e-9 each): "
+                f"{'; '.join(wrong)}. Do not use these numbers, and report the study.",
+                DisagreementWarning,
+                stacklevel=3,
+            )
 
     # -- showing ---------------------------------------------------------------------------------
 
@@ -211,7 +350,7 @@ class Result:
         OSError
             If the file cannot be written; nothing is left behind.
         """
-        write_whole(path, lambda partial: self.data.to_netcdf(partial, engine="h5netcdf", format="NETCDF4"))
+        write_dataset(self.data, path)
 
     @classmethod
     def load(cls, path: str | Path) -> Result:
@@ -270,16 +409,26 @@ class Result:
     # -- within ----------------------------------------------------------------------------------
 
     def _estimate(self, pact: str, dimension: str, label: str, prefix: str) -> Estimate:
-        for coordinate, asked in (("pact", pact), (dimension, label)):
-            valid = [str(name) for name in self.data[coordinate].values]
-            if asked not in valid:
-                raise ResultError(f"There is no {coordinate} '{asked}'. {nearest(str(asked), valid)}")
+        self._must_be_label("pact", pact)
+        self._must_be_label(dimension, label)
         cell = self.data.sel({"pact": pact, dimension: label})
         values = {
             name: cell[prefix + name].item()
             for name in ("probability", "lower", "upper", "count", "trials", "exact")
         }
         return Estimate(**values, given="a dispute" if prefix else str(cell["given"].item()))
+
+    def _must_be_label(self, coordinate: str, asked: str) -> None:
+        valid = [str(name) for name in self.data[coordinate].values]
+        if asked not in valid:
+            raise ResultError(f"There is no {coordinate} '{asked}'. {nearest(str(asked), valid)}")
+
+    def _must_be_attributed(self) -> None:
+        if not self.attributed:
+            raise ResultError(
+                "Trajectories were not compared when this result was made. Run the study again, with "
+                "`attribution` in its table [simulation] left at true."
+            )
 
     def _title(self) -> str:
         return str(self.data.attrs["title"])

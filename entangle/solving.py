@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -99,6 +100,25 @@ def prepare(study: Study, *, empty: bool = False, workers: int | None = None) ->
     if empty:
         asked[EMPTY] = lower(Pact(), setting)
     return solve(asked, setting, workers=workers)
+
+
+def alone(study: Study, pact: str) -> dict[str, Prepared]:
+    """Solve one pact of a study and, under :data:`EMPTY`, no pact; the last few answers are kept.
+
+    Raises
+    ------
+    ConvergenceError
+        If an equilibrium could not be found.
+    """
+    return dict(_alone(json.dumps(study.to_dict(), sort_keys=True), pact))
+
+
+@lru_cache(maxsize=4)
+def _alone(study: str, pact: str) -> dict[str, Prepared]:
+    from entangle.study import Study
+
+    whole = Study.from_dict(json.loads(study))
+    return prepare(whole.replace(pacts={pact: whole.pacts[pact]}), empty=True)
 
 
 def solve(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -13,16 +13,22 @@ from pydantic import Field, ValidationError, model_validator
 from entangle import toml
 from entangle.actor import Actor, Scenario
 from entangle.base import Frozen, Table, broken_rule
-from entangle.errors import StudyError, nearest, problems_from_pydantic
+from entangle.errors import Problem, StudyError, nearest, problems_from_pydantic
 from entangle.pact import Pact
 from entangle.parameters import Parameters
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    import xarray as xr
     from distributed import Client
 
     from entangle.result import Result
+    from entangle.sampling import GivenOutcome
+
+
+#: A relative error to stop at.
+RelativeError = Annotated[float, Field(gt=0.0, lt=1.0, allow_inf_nan=False)]
 
 
 class Simulation(Table):
@@ -37,6 +43,32 @@ class Simulation(Table):
     confidence: Annotated[float, Field(gt=0.5, lt=1.0, allow_inf_nan=False)] = Field(
         default=0.95, description="confidence of the intervals, between 0.5 and 1"
     )
+    until: Frozen[RelativeError] | None = Field(
+        default=None,
+        description="relative error at which an outcome is known well enough: the run ends when each is, "
+        "under every pact that allows it, and `trajectories` is the most that it takes",
+    )
+    attribution: bool = Field(
+        default=True,
+        description="whether to compare trajectories between pacts, and with what would have been without",
+    )
+
+    @model_validator(mode="after")
+    def _outcomes(self) -> Self:
+        if self.until is None:
+            return self
+        from entangle.outcomes import OUTCOMES  # heavy, and seldom needed here
+
+        names = [outcome.name for outcome in OUTCOMES]
+        for name in self.until:
+            if name not in names:
+                raise broken_rule(
+                    ("until", name),
+                    rule="must name an outcome",
+                    got=name,
+                    do=nearest(name, names) or f"Use one of {', '.join(names)}",
+                )
+        return self
 
 
 class Study(Table):
@@ -111,11 +143,43 @@ class Study(Table):
 
         return exact(self)
 
+    def channels(self, *, pacts: Iterable[str] | None = None, workers: int | None = None) -> xr.Dataset:
+        """Return what each pact changes, divided over the channels through which it does.
+
+        These are how the challenger chooses (deterrence), how the protégé does (emboldenment), what the
+        defender owes and how it chooses (obligation), and the material terms (capability). Exact, and nothing
+        is simulated; :func:`entangle.plot.waterfall` draws it.
+
+        Parameters
+        ----------
+        pacts
+            Names of the pacts; all if not given.
+        workers
+            Threads; the processors available if not given.
+
+        Returns
+        -------
+        xarray.Dataset
+            See :func:`entangle.channels.channels`.
+
+        Raises
+        ------
+        StudyError
+            If there is no pact of such a name.
+        ConvergenceError
+            If an equilibrium could not be found; says the residual.
+        """
+        from entangle.channels import channels
+
+        return channels(self, pacts=pacts, workers=workers)
+
     def run(
         self,
         *,
         trajectories: int | None = None,
         seed: int | None = None,
+        until: Mapping[str, float] | None = None,
+        attribution: bool | None = None,
         executor: Executor | Client | None = None,
         workers: int | None = None,
         progress: Callable[[int, int], None] | None = None,
@@ -128,6 +192,14 @@ class Study(Table):
             Disputes to simulate for each pact; the study's own number if not given.
         seed
             Key of the random numbers; the study's own if not given.
+        until
+            Relative error at which each of these outcomes is known well enough, such as
+            ``{"defender_fights": 0.05}``: the run ends, after a whole block, when all of them are so at the
+            study's confidence under every pact that allows them. `trajectories` is then the most it takes.
+            The confidence is true although the run looks at what it stops on; see :mod:`entangle.stopping`.
+        attribution
+            Whether to compare trajectories between pacts and with what would have been without; the
+            study's own choice if not given. It costs about as much as half the simulation itself.
         executor
             A :class:`concurrent.futures.Executor` or a :class:`distributed.Client` to run blocks on;
             threads of this process if not given. The result has the same bits whichever it is.
@@ -145,9 +217,142 @@ class Study(Table):
         """
         from entangle.engine import run
 
-        given = {"trajectories": trajectories, "seed": seed}
+        given = {
+            "trajectories": trajectories,
+            "seed": seed,
+            "until": None if until is None else dict(until),
+            "attribution": attribution,
+        }
         settings = self.simulation.replace(**{k: v for k, v in given.items() if v is not None})
         return run(self.replace(simulation=settings), executor=executor, workers=workers, progress=progress)
+
+    def clauses(self, *, pacts: Sequence[str] | None = None, workers: int | None = None) -> xr.Dataset:
+        """Return what every clause of a pact does to every outcome, exactly.
+
+        Each clause is switched off alone, and added alone to no pact at all. Effects do not add up to that of
+        the pact: clauses work together. :func:`entangle.plot.dots` draws them.
+
+        Parameters
+        ----------
+        pacts
+            Names of the pacts to look at; all if not given.
+        workers
+            Games solved at a time; the processors available if not given.
+
+        Returns
+        -------
+        xarray.Dataset
+            Probabilities ``whole`` (pact, outcome), ``without`` and ``alone`` (pact, clause, outcome) and
+            ``none`` (outcome), the effects ``adds_to_rest`` (whole - without) and ``adds_alone``
+            (alone - none), and whether a clause is ``present`` in a pact and ``acts`` on anything within a
+            crisis. Not a number where the pact lacks the clause or where the outcome's condition cannot
+            hold.
+
+        Raises
+        ------
+        StudyError
+            If a pact is not one of this study.
+        ConvergenceError
+            If an equilibrium could not be found; names the pact and which clause was switched.
+        """
+        from entangle.clause_effects import clause_effects
+
+        return clause_effects(self, pacts=pacts, workers=workers)
+
+    def attribution(self, *, pacts: Iterable[str] | None = None, workers: int | None = None) -> xr.Dataset:
+        """Return how often each pact causes and averts the defender's fighting, war and nuclear use, exactly.
+
+        A pass over both worlds at once, driven by the same random words: what :meth:`Result.attribution`
+        counts. It takes about half a second for each pact, other world and outcome.
+
+        Parameters
+        ----------
+        pacts
+            Names of the pacts to look at; all if not given.
+        workers
+            Threads; the processors available if not given.
+
+        Returns
+        -------
+        xarray.Dataset
+            Probabilities per dispute, shape (pacts, counterfactuals, outcomes): ``with_pact``, ``without``,
+            ``caused``, ``averted``, ``net``, and bounds for any coupling. Entanglement is ``caused`` at the
+            counterfactual "obligation" and the outcome "defender_fights", entrapment at "emboldenment".
+
+        Raises
+        ------
+        StudyError
+            If a pact is not one of this study.
+        ConvergenceError
+            If an equilibrium could not be found.
+        """
+        from entangle.coupling import exact_attribution
+
+        return exact_attribution(self, pacts=pacts, workers=workers)
+
+    def named(self, pacts: Iterable[str] | None) -> list[str]:
+        """Return the names of the pacts that are asked for, each once; all of them if None.
+
+        Raises
+        ------
+        StudyError
+            If one is not a pact of this study, or none is named.
+        """
+        if pacts is None:
+            return list(self.pacts)
+        if isinstance(pacts, str):
+            raise StudyError.single(
+                "pacts", rule="must be a list of names", got=repr(pacts), do=f"Write [{pacts!r}]"
+            )
+        names = list(dict.fromkeys(pacts))
+        if not names:
+            raise StudyError.single(
+                "pacts",
+                rule="must name at least one pact",
+                got="an empty list",
+                do="Leave it out to have all",
+            )
+        unknown = [
+            Problem(
+                ("pacts", i), "must name a pact of this study", repr(name), nearest(str(name), self.pacts)
+            )
+            for i, name in enumerate(names)
+            if name not in self.pacts
+        ]
+        if unknown:
+            raise StudyError(unknown)
+        return names
+
+    def sample_given(
+        self, outcome: str, *, n: int = 1000, pact: str | None = None, seed: int | None = None
+    ) -> GivenOutcome:
+        """Draw disputes on the condition that they end in `outcome`, however rare that is.
+
+        No dispute is drawn in vain: each choice is drawn in proportion to its probability times that of the
+        outcome after it (the committor; Doob's h-transform), so that the draws have exactly the law that
+        simulated disputes with the outcome have. Draw i depends on the seed and i alone.
+
+        Parameters
+        ----------
+        outcome
+            An outcome, such as ``"nuclear_use"``, or a rung that is reached, such as ``"major_war"``.
+        n
+            Disputes to draw.
+        pact
+            Name of the pact; the first that is not empty if not given.
+        seed
+            Key of the random numbers; the study's own if not given.
+
+        Raises
+        ------
+        StudyError
+            If there is no such outcome or pact, or the outcome cannot happen.
+        ConvergenceError
+            If the pact's equilibrium could not be found; says the residual.
+        """
+        from entangle.sampling import sample_given
+
+        return sample_given(self, outcome, n=n, pact=pact, seed=seed)
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from io import StringIO
 from typing import TYPE_CHECKING, Final
 
@@ -16,15 +16,20 @@ if TYPE_CHECKING:
 
 #: Columns of a terminal that is not asked for its width.
 WIDTH: Final = 80
-_LABEL: Final = 20
+LABEL: Final = 20
 _PLAIN: Final = "a dispute"
 
 
 def as_text(result: Result, *, width: int = WIDTH) -> str:
     """Return the summary as plain text."""
+    return as_plain(render(result, width=width), width=width)
+
+
+def as_plain(parts: Iterable[RenderableType], *, width: int = WIDTH) -> str:
+    """Return what a console would print, as plain text."""
     stream = StringIO()
-    console = Console(file=stream, width=width, color_system=None, force_terminal=False)
-    for part in render(result, width=width):
+    console = Console(file=stream, width=width, color_system=None, force_terminal=False, highlight=False)
+    for part in parts:
         console.print(part)
     lines = stream.getvalue().splitlines()
     return "\n".join(line.rstrip() for line in lines) + "\n"
@@ -41,10 +46,10 @@ def render(result: Result, *, width: int = WIDTH) -> Iterator[RenderableType]:
     reached = [rung for rung in rungs if any(_occurs(result.rung(pact, rung)) for pact in pacts)]
     notes = list(dict.fromkeys(str(given) for given in data.given.values if given != _PLAIN))
     each = 17 if result.simulated else 12
-    fit = max(1, (width - _LABEL) // (each + 2))
+    fit = max(1, (width - LABEL) // (each + 2))
     for start in range(0, len(pacts), fit):
         shown = pacts[start : start + fit]
-        table = _table("outcome", shown, each)
+        table = new_table("outcome", shown, each)
         for outcome in outcomes:
             estimates = [result.probability(pact, outcome) for pact in shown]
             given = estimates[0].given
@@ -57,6 +62,15 @@ def render(result: Result, *, width: int = WIDTH) -> Iterator[RenderableType]:
             table.add_row(Text(f" {rung}"), *row)
         yield table
     yield from _notes(result, notes, [rung for rung in rungs if rung not in reached])
+    if "target" in data.dims:
+        from entangle.until import sentences
+
+        yield Text("Where the run was to stop", style="bold")
+        yield from (Text(sentence) for sentence in sentences(data))
+    if result.simulated and result.attributed:
+        from entangle.paired_summary import render_pairs
+
+        yield from render_pairs(result, width=width)
 
 
 def number(probability: float) -> str:
@@ -80,12 +94,13 @@ def number(probability: float) -> str:
     return f"{mantissa}e{int(exponent)}"
 
 
-def _table(first: str, pacts: list[str], each: int) -> Table:
+def new_table(first: str, columns: list[str], each: int) -> Table:
+    """Return a table with a column of labels and others of `each` characters."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column(first, width=_LABEL, no_wrap=True)
-    for pact in pacts:
+    table.add_column(first, width=LABEL, no_wrap=True)
+    for name in columns:
         # a long name goes on in the next line, at an underscore where there is one
-        table.add_column(Text(_folded(pact, each)), width=each, justify="right")
+        table.add_column(Text(_folded(name, each)), width=each, justify="right")
     return table
 
 

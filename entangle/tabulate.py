@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from entangle import provenance
+from entangle import attribution, comparison, provenance, until
 from entangle.estimators import wilson
 from entangle.outcomes import OUTCOMES, REACHED, Outcome
 from entangle.result import Result
+from entangle.vocabulary import ENDS
 from entangle_kernels.exact import CELLS
 from entangle_kernels.quantise import digest
 
 if TYPE_CHECKING:
-    from entangle.engine import Counts
+    from entangle.attribution import Marginals
+    from entangle.engine import Tally
     from entangle.solving import Prepared
     from entangle.study import Study
+    from entangle.until import Stop
 
 #: The coordinates of a cell: what its number means.
 _CELL_AXES: Final[dict[str, dict[str, Any]]] = {
@@ -36,7 +39,7 @@ _CELL_AXES: Final[dict[str, dict[str, Any]]] = {
     "end": {
         "long_name": "how the dispute ended",
         "flag_values": np.arange(8, dtype=np.int16),
-        "flag_meanings": "no_crisis withdrawal concession compromise defeat victory stalemate general_war",
+        "flag_meanings": " ".join(ENDS),
     },
     "state": {
         "long_name": "public state in which it ended",
@@ -52,31 +55,45 @@ _CELL_AXES: Final[dict[str, dict[str, Any]]] = {
 
 
 def tabulate(
-    study: Study, prepared: Mapping[str, Prepared], *, counts: Mapping[str, Counts] | None
+    study: Study,
+    prepared: Mapping[str, Prepared],
+    known: Marginals | None,
+    *,
+    tally: Tally | None,
+    stops: Sequence[Stop] = (),
 ) -> Result:
     """Return the result of a study from its solved pacts and, if it was simulated, its counts.
 
     Parameters
     ----------
-    counts
-        For each pact, of shape :data:`~entangle_kernels.exact.CELLS`; None if nothing was simulated.
+    known
+        Exact probabilities that bound the attribution; None if there is none.
+    tally
+        Counts of the plan's worlds, the first of which are the pacts; None if nothing was simulated.
+    stops
+        What the run stopped on.
     """
     pacts = list(study.pacts)
     exact = np.stack([prepared[name].exact for name in pacts])
     counted = np.zeros((len(pacts), *CELLS), np.int64)
-    if counts is not None:
-        counted = np.stack([counts[name] for name in pacts])
+    if tally is not None:
+        counted = tally.counts[: len(pacts)]
     confidence = study.simulation.confidence
-    simulated = counts is not None
+    simulated = tally is not None
+    wanted = study.simulation.until if simulated else None
     data = xr.Dataset(
         {
             **_shares(OUTCOMES, "outcome", "", exact, counted, confidence, simulated=simulated),
             **_shares(REACHED, "rung", "rung_", exact, counted, confidence, simulated=simulated),
             **_cells(exact, counted),
             **_solutions([prepared[name] for name in pacts]),
+            **({} if known is None else attribution.variables(known, confidence, tally)),
+            **({} if known is None or tally is None else comparison.variables(tally, len(pacts))),
+            **({} if not wanted else until.variables(stops, wanted, len(pacts))),
         },
         coords={
             "pact": ("pact", _words(pacts), {"long_name": "pact"}),
+            "versus": ("versus", _words(pacts), {"long_name": "pact that it is compared with"}),
             **_labels(OUTCOMES, "outcome", "outcome of a dispute"),
             "rung": (
                 "rung",
@@ -85,8 +102,14 @@ def tabulate(
             ),
         },
     )
+    if wanted:
+        target = xr.Variable("target", _words(list(wanted)), {"long_name": "outcome that the run stopped on"})
+        data = data.assign_coords(target=target)
+    if known is not None:
+        data = data.assign_coords(attribution.coordinates())
     data = data.set_coords(list(_CELL_AXES))
-    data.attrs = provenance.attributes(study, data, simulated=simulated)
+    trajectories = 0 if tally is None else tally.trajectories
+    data.attrs = provenance.attributes(study, data, trajectories=trajectories)
     return Result(data)
 
 

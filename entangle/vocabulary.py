@@ -35,6 +35,17 @@ RUNGS: Final[tuple[Rung, ...]] = (
     "general_nuclear_war",
 )
 SUPPORTS: Final[tuple[Support, ...]] = ("aloof", "diplomatic", "military", "fighting")
+#: How a crisis ends, or that there was none.
+ENDS: Final[tuple[str, ...]] = (
+    "no_crisis",
+    "withdrawal",
+    "concession",
+    "compromise",
+    "defeat",
+    "victory",
+    "stalemate",
+    "general_war",
+)
 COMMITMENTS: Final[tuple[Commitment, ...]] = (
     "none",
     "consult",

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from benchmarks.common import PACTS, ROOT, lowered, tables
+from benchmarks.common import PACTS, ROOT, lowered, study, tables
 
 Action = Callable[[], object]
 Clock = Callable[[], float]
@@ -44,6 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     lines = [against_numpy(pact, given.trajectories, given.repeats) for pact in PACTS]
     lines += against_the_twin(given.repeats)
     lines.append(threads(8 * given.trajectories, given.repeats))
+    lines += attribution(given.trajectories, given.repeats)
     show(lines, given.repeats)
     return int(any(line.same == "NO" for line in lines))
 
@@ -102,15 +103,34 @@ def against_the_twin(repeats: int) -> list[Line]:
 def threads(size: int, repeats: int) -> Line:
     """Compare two threads with one, by the clock on the wall."""
     from entangle import engine
+    from entangle.blocks import Plan
 
-    table = {"treaty": tables("treaty")}
+    plan = Plan((tables("treaty"),), (None,), paired=False)
 
     def run(workers: int) -> Any:
-        return engine.simulate(table, seed=SEED, trajectories=size, workers=workers)["treaty"]
+        return engine.simulate(plan, seed=SEED, trajectories=size, workers=workers).counts[0]
 
     same = bool((run(2) == run(1)).all())
     ratios = turns(lambda: run(2), lambda: run(1), repeats, time.perf_counter)
     return Line("simulate, 2 threads", "1 thread, wall clock", ratios, "counts" if same else "NO")
+
+
+def attribution(size: int, repeats: int) -> list[Line]:
+    """Compare counting alone with counting in pairs: rivals, no pact, and every pair of pacts."""
+    from entangle import engine
+
+    lines = []
+    for name, pacts in (("one pact", ("treaty", "no_pact")), ("four pacts", ())):
+        _, paired, _ = engine.prepared(study(*pacts))
+        plain = engine.Plan(paired.worlds, (None,) * len(paired.worlds), paired=False)
+
+        def run(plan: Any) -> Any:
+            return engine.simulate(plan, seed=SEED, trajectories=size, workers=1).counts
+
+        same = bool((run(plain) == run(paired)).all())
+        ratios = turns(lambda: run(plain), lambda: run(paired), repeats, time.process_time)
+        lines.append(Line(f"{name} and none", "with attribution", ratios, "counts" if same else "NO"))
+    return lines
 
 
 def turns(engine: Action, other: Action, repeats: int, clock: Clock) -> list[float]:

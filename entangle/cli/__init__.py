@@ -14,6 +14,10 @@ import click
 _COMMANDS: Final = {
     "run": "entangle.cli.run:command",
     "exact": "entangle.cli.exact:command",
+    "sample": "entangle.cli.sample:command",
+    "compare": "entangle.cli.compare:command",
+    "explain": "entangle.cli.explain:command",
+    "channels": "entangle.cli.channels:command",
     "validate": "entangle.cli.validate:command",
     "atop": "entangle.cli.atop:group",
     "schema": "entangle.cli.schema:command",

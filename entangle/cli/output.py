@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from entangle.result import Estimate, Result
 
 _PICTURES: Final = (".pdf", ".png", ".svg")
@@ -56,20 +59,38 @@ plot_option = click.option(
 )
 
 
+@contextmanager
+def written(path: Path) -> Iterator[None]:
+    """Turn the failure to write a file into one clear error."""
+    try:
+        yield
+    except OSError as error:
+        from entangle.errors import RunError
+
+        reason = (error.strerror or str(error)).lower()
+        raise RunError(f"{error.filename or path}: cannot be written ({reason}).") from None
+
+
+def draw(axes: Axes, path: Path) -> None:
+    """Write a picture, whole or not at all, in the format that the file's name asks for."""
+    from entangle.files import write_whole
+
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    kind = path.suffix.lower().lstrip(".")
+    with written(path):
+        write_whole(path, lambda partial: figure.savefig(partial, format=kind))
+
+
 def deliver(
     result: Result, *, out: Path | None, plot: Path | None, as_json: bool, quiet: bool = False
 ) -> None:
     """Write the files that were asked for, then print the result."""
-    try:
-        if out is not None:
+    if out is not None:
+        with written(out):
             result.save(out)
-        if plot is not None:
-            _draw(result, plot)
-    except OSError as error:
-        from entangle.errors import RunError
-
-        name = error.filename or (out if out is not None else plot)
-        raise RunError(f"{name}: cannot be written ({(error.strerror or str(error)).lower()}).") from None
+    if plot is not None:
+        draw(result.plot(), plot)
     if as_json:
         import json
 
@@ -120,12 +141,3 @@ def _print(result: Result) -> None:
     console.width = max(WIDTH, console.width)
     for part in render(result, width=console.width):
         console.print(part)
-
-
-def _draw(result: Result, path: Path) -> None:
-    from entangle.files import write_whole
-
-    figure = result.plot().get_figure(root=True)
-    assert figure is not None
-    kind = path.suffix.lower().lstrip(".")
-    write_whole(path, lambda partial: figure.savefig(partial, format=kind))

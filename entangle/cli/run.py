@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,8 +15,19 @@ from entangle.cli.output import deliver, json_option, out_option, plot_option, s
 if TYPE_CHECKING:
     from entangle.result import Result
 
-#: An exact probability outside the interval at this confidence is a fault, not bad luck.
-_ALARM: Final = 1 - 1e-9
+
+def _errors(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, float] | None:
+    """Read OUTCOME=ERROR pairs; the study checks what they say."""
+    found = {}
+    for text in given:
+        name, equals, error = text.partition("=")
+        try:
+            found[name.strip()] = float(error)
+        except ValueError:
+            equals = ""
+        if not equals:
+            raise click.BadParameter(f"'{text}' must be OUTCOME=ERROR, such as defender_fights=0.05.")
+    return found or None
 
 
 @click.command("run")
@@ -39,6 +51,20 @@ _ALARM: Final = 1 - 1e-9
     help="Threads; else one for each processor. Never changes a number.",
 )
 @click.option("--scheduler", metavar="ADDRESS", help="Dask scheduler to run on, such as tcp://host:8786.")
+@click.option(
+    "--until",
+    multiple=True,
+    metavar="OUTCOME=ERROR",
+    callback=_errors,
+    help="Stop once OUTCOME is known to this relative error, such as defender_fights=0.05; --trajectories is "
+    "then the most it takes. Can be given more than once.",
+)
+@click.option(
+    "--attribution/--no-attribution",
+    default=None,
+    help="Whether to compare trajectories between pacts and with what would have been without; else as the "
+    "study says.",
+)
 @out_option("Write the result as netCDF.")
 @plot_option
 @json_option
@@ -49,6 +75,8 @@ def command(
     seed: int | None,
     workers: int | None,
     scheduler: str | None,
+    until: dict[str, float] | None,
+    attribution: bool | None,
     out: Path | None,
     plot: Path | None,
     as_json: bool,
@@ -61,13 +89,17 @@ def command(
     """
     if scheduler is not None and workers is not None:
         raise click.UsageError("--workers is for threads; a scheduler has its own workers.")
+    from entangle.errors import DisagreementWarning
     from entangle.study import Study
 
     loaded = Study.load(study)
-    with _cluster(scheduler) as client, _bar(quiet) as progress:
+    with _cluster(scheduler) as client, _bar(quiet) as progress, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DisagreementWarning)  # told below, more loudly
         result = loaded.run(
             trajectories=trajectories,
             seed=seed,
+            until=until,
+            attribution=attribution,
             executor=client,
             workers=workers,
             progress=progress,
@@ -78,12 +110,7 @@ def command(
 
 def _compare(result: Result) -> None:
     """Fail loudly if what was counted cannot have come from the exact law."""
-    inside = result.agreement(_ALARM)
-    wrong = [
-        f"{pact}: {label}"
-        for variable in (inside.probability, inside.rung_probability)
-        for pact, label in _false(variable)
-    ]
+    wrong = result.disagreements()
     if not wrong:
         return
     click.echo(
@@ -92,14 +119,6 @@ def _compare(result: Result) -> None:
         err=True,
     )
     raise click.exceptions.Exit(1)
-
-
-def _false(variable: Any) -> Iterator[tuple[str, str]]:
-    dimension = variable.dims[1]
-    for pact in variable.pact.values:
-        for label in variable[dimension].values:
-            if not bool(variable.sel({"pact": pact, dimension: label})):
-                yield str(pact), str(label)
 
 
 @contextmanager

@@ -1,5 +1,5 @@
 """Pictures of results. Nothing is shown on a screen: a notebook displays what is returned."""
 
 from entangle.plot.ladder import ladder
+from entangle.plot.waterfall import waterfall
 
-__all__ = ["ladder"]

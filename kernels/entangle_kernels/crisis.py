@@ -176,6 +176,21 @@ def replayed(
     return found
 
 
+def parted_by(parted: NDArray[np.uint8], rival: int) -> NDArray[np.uint32]:
+    """Return the offsets of the trajectories in which a rival (0 the protégé's, 1 the defender's) parts."""
+    found = np.empty(parted.size, np.uint32)
+    return found[: _positions(parted, np.uint8(1 << rival), found)]
+
+
+@jit
+def _positions(parted, bit, found):  # type: ignore[no-untyped-def]
+    n = np.int64(0)
+    for i in range(parted.size):
+        found[n] = i
+        n += np.int64((parted[i] & bit) != 0)
+    return n
+
+
 def _lanes() -> _Lanes:
     return _Lanes(np.empty(_LANES, np.uint64), np.empty((3, _LANES), np.uint32), np.empty(_LANES, np.uint32))
 
@@ -221,18 +236,19 @@ def _block(tables, protege, defender, seed, first, size, year, chosen, lanes, co
 @jit
 def _part_at_entry(tables, protege, types, words, n, noted):  # type: ignore[no-untyped-def]
     """Note the disputes that the protégé and its rival would not both have opened, or both let be."""
-    number = np.uint64(tables.types)
+    number, sets = np.uint64(tables.types), np.uint64(tables.cut.shape[4])
     t0, t1, t3 = types[0], types[1], types[3]
     w0, w1, w2 = words[0], words[1], words[2]
+    hit = np.zeros(tables.types, np.uint64)
+    if tables.estimates == 2:
+        hit[:] = tables.hit
+    own, other = tables.enter[1].ravel(), protege.enter[1].ravel()
+    by_origin, by_area = tables.origin, tables.scope
     for i in range(n):
-        challenger = (np.uint64(t0[i]) * number) >> _HALF
-        own = (np.uint64(t1[i]) * number) >> _HALF
-        if tables.estimates == 2 and np.uint64(t3[i]) < tables.hit[challenger]:
-            own += number
-        scope = np.uint64(np.uint64(w1[i]) < tables.scope)
-        opens = w2[i] > tables.enter[1, scope, own]
-        if np.uint64(w0[i]) >= tables.origin and opens != (w2[i] > protege.enter[1, scope, own]):
-            noted[i] = _BY_PROTEGE
+        estimate = number if np.uint64(t3[i]) < hit[(np.uint64(t0[i]) * number) >> _HALF] else np.uint64(0)
+        at = np.uint64(np.uint64(w1[i]) < by_area) * sets + estimate + ((np.uint64(t1[i]) * number) >> _HALF)
+        parts = ((w2[i] > own[at]) != (w2[i] > other[at])) & (np.uint64(w0[i]) >= by_origin)
+        noted[i] = np.uint8(parts) * np.uint8(_BY_PROTEGE)
 
 
 @jit
@@ -295,11 +311,13 @@ def _round(tables, protege, defender, t, words, n, lanes, spare, tally, base, en
     start = np.uint32(3 * t * STATES) * sets
     _move(packed, words[0], rows[0], cut, step, start, sets, np.uint32(0))
     if noted.size > 0:
-        _part(packed, words[1], rows[1], cut, protege.cut.ravel(), start, sets, _BY_PROTEGE)
-    _move(packed, words[1], rows[1], cut, step, start, sets, np.uint32(_STAGE))
-    if noted.size > 0:
-        _part(packed, words[2], rows[2], cut, defender.cut.ravel(), start, sets, _BY_DEFENDER)
-    _commit(packed, words[2], rows[2], cut, step, start, sets, np.uint32(2 * _STAGE))
+        theirs = protege.cut.ravel()
+        _watch(packed, words[1], rows[1], cut, theirs, step, start, sets, np.uint32(_STAGE), _BY_PROTEGE)
+        theirs = defender.cut.ravel()
+        _watch(packed, words[2], rows[2], cut, theirs, step, start, sets, np.uint32(2 * _STAGE), _BY_DEFENDER)
+    else:
+        _move(packed, words[1], rows[1], cut, step, start, sets, np.uint32(_STAGE))
+        _commit(packed, words[2], rows[2], cut, step, start, sets, np.uint32(2 * _STAGE))
     _chance(packed, words[3], nature, step, np.uint32(3 * _STAGE))
     row0, row1, row2 = rows[0], rows[1], rows[2]
     kept = gone = np.int64(0)
@@ -319,19 +337,6 @@ def _round(tables, protege, defender, t, words, n, lanes, spare, tally, base, en
     for i in range(gone):
         _end(ended[i], np.uint64(slot[i]), tally, ends, noted)
     return kept
-
-
-@jit
-def _part(packed, word, row, cut, other, start, sets, flag):  # type: ignore[no-untyped-def]
-    """Flag the lanes in which the mover and its rival choose otherwise."""
-    for i in range(packed.size):
-        now = packed[i]
-        at = start + row[i] + (now & _STATE) * sets
-        w = word[i]
-        mine = np.uint32(w >= cut[at]) + np.uint32(w > cut[at + _ONE]) + np.uint32(w > cut[at + _TWO])
-        theirs = np.uint32(w >= other[at]) + np.uint32(w > other[at + _ONE]) + np.uint32(w > other[at + _TWO])
-        parts = (mine != theirs) & ((now & _END) == 0)
-        packed[i] = now | (np.uint32(parts) * flag) << _PARTED_SHIFT
 
 
 @jit
@@ -358,6 +363,26 @@ def _commit(packed, word, row, cut, step, start, sets, stage):  # type: ignore[n
             + np.uint32(word[i] > cut[at + _TWO])
         )
         packed[i] = _after(now, step[_at(now, stage, state, chosen)])
+
+
+@jit
+def _watch(packed, word, row, cut, other, step, start, sets, stage, flag):  # type: ignore[no-untyped-def]
+    """Let the protégé or the defender move in every lane, and flag where its rival chooses otherwise.
+
+    For the protégé the third threshold is the second one again.
+    """
+    for i in range(packed.size):
+        now = packed[i]
+        state = now & _STATE
+        at = start + row[i] + state * sets
+        w = word[i]
+        chosen = np.uint32(w >= cut[at]) + np.uint32(w > cut[at + _ONE])
+        passed = np.uint32(w > cut[at + _TWO])
+        theirs = np.uint32(w >= other[at]) + np.uint32(w > other[at + _ONE]) + np.uint32(w > other[at + _TWO])
+        parts = np.uint32((chosen + passed != theirs) & ((now & _END) == 0))
+        if flag == _BY_DEFENDER:
+            chosen += passed
+        packed[i] = _after(now, step[_at(now, stage, state, chosen)]) | (parts * flag) << _PARTED_SHIFT
 
 
 @jit

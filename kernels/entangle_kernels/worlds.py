@@ -5,6 +5,8 @@ game with the pact or from the game without it. Players of one game then meet st
 can reach (bases put the defender's support in place from the start; a delay keeps it from moving). What they
 do there follows from the same rule as everywhere: the logit of what each move is worth, judged by the prior
 where a set is never reached, and in proportion among the moves that the terms allow.
+
+A pact that promises nothing cannot bind its defender: its policy then goes with the material terms.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from numpy.typing import NDArray
 
 from entangle_kernels.equilibrium import Solution
 from entangle_kernels.game import Floats, Game, allowed_moves, combinations, live_states
-from entangle_kernels.ladder import BACK_DOWN, STATES
+from entangle_kernels.ladder import BACK_DOWN, MARK_SHIFT, OBLIGATION_ACTIVE, STATES
 from entangle_kernels.quantise import Tables, assemble, move_cuts
 from entangle_kernels.sweep import backward, forward
 
@@ -82,6 +84,12 @@ class Solved(NamedTuple):
     solutions: Sequence[Solution]
     choices: Sequence[Everywhere]
 
+    @property
+    def owes(self) -> bool:
+        """Whether an obligation can ever be active."""
+        active = OBLIGATION_ACTIVE << MARK_SHIFT
+        return any(bool((game.step & active).any()) for game in self.games)
+
     def at(self, scope: int) -> tuple[int, int]:
         """Return the game that is played in a scope (0 outside, 1 inside), and which scope that is to it."""
         if self.games[0].scope.size == 2:
@@ -104,7 +112,9 @@ def world(pact: Solved, empty: Solved, channels: int, *, in_scope: float) -> Tab
     estimates = pact.games[0].estimate.shape[0]
     material = pact if channels & CAPABILITY else empty
     owing = pact if channels & OBLIGATION else empty
-    movers = [pact if channels & bit else empty for bit in (DETERRENCE, EMBOLDENMENT, OBLIGATION)]
+    # where nothing is ever owed, what the defender does otherwise it does for the material terms
+    promise = OBLIGATION if pact.owes else CAPABILITY
+    movers = [pact if channels & bit else empty for bit in (DETERRENCE, EMBOLDENMENT, promise)]
     cut, enter, step = [], [], []
     for scope in range(2):
         at, _ = material.at(scope)
@@ -115,8 +125,11 @@ def world(pact: Solved, empty: Solved, channels: int, *, in_scope: float) -> Tab
             at, z = side.at(scope)
             own = _own_sets(side.games[at], actor, z, estimates)
             policy = side.choices[at].policy[actor]
-            if actor == 2 and side is not material:
-                policy = _within(side.choices[at].wish, allowed[:, 2])
+            if actor == 2:
+                # where its own game allows just the same moves, what it does there is meant, to the last bit
+                same = (allowed_moves(side.games[at]) == allowed)[:, 2].all(axis=-1)
+                within = _within(side.choices[at].wish, allowed[:, 2])
+                policy = np.where(same[:, :, np.newaxis, np.newaxis], policy, within)
             cuts.append(move_cuts(policy[:, :, own, :], terms.passes if actor == 2 else None))
             if actor < 2:
                 opens.append(side.solutions[at].enter[actor, own])

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from entangle import engine, solving
-from entangle.engine import BLOCK
+from entangle.blocks import BLOCK, play
 from entangle.errors import ConvergenceError, RunError
 from entangle.executors import Task, completed
 from entangle.study import Study
@@ -33,8 +33,8 @@ def study() -> Study:
 
 
 @pytest.fixture(scope="module")
-def tables(study):
-    return {name: pact.tables for name, pact in solving.prepare(study).items()}
+def plan(study):
+    return engine.plan_of(solving.prepare(study))
 
 
 @pytest.fixture(scope="module")
@@ -106,56 +106,60 @@ def test_another_seed_gives_other_counts(study, serial):
     assert other.data.exact.identical(serial.data.exact)
 
 
-def test_the_first_half_of_a_run_is_a_run(tables):
+def test_the_first_half_of_a_run_is_a_run(study):
+    _, plan, _ = engine.prepared(study)
     n = TRAJECTORIES
-    whole = engine.simulate(tables, seed=SEED, trajectories=2 * n)
-    half = engine.simulate(tables, seed=SEED, trajectories=n)
-    rest = engine.simulate(tables, seed=SEED, first=n, trajectories=n)
-    for name in tables:
-        assert np.array_equal(half[name] + rest[name], whole[name])
-        assert not np.array_equal(half[name], rest[name])
+    whole = engine.simulate(plan, seed=SEED, trajectories=2 * n)
+    half = engine.simulate(plan, seed=SEED, trajectories=n)
+    rest = engine.simulate(plan, seed=SEED, first=n, trajectories=n)
+    both = half.merged(rest)
+    assert np.array_equal(both.counts, whole.counts)
+    assert np.array_equal(both.shared, whole.shared)
+    assert np.array_equal(both.changed, whole.changed)
+    assert not np.array_equal(half.counts, rest.counts)
 
 
-def test_read_only_tables_give_the_same_counts(tables):
-    frozen = tables["treaty"]._replace(cut=tables["treaty"].cut.copy())
-    frozen.cut.flags.writeable = False
-    given, whole = (engine.block_counts(t, SEED, 0, 10_000) for t in (frozen, tables["treaty"]))
-    assert np.array_equal(given[0], whole[0])
-    assert np.array_equal(given[1], whole[1])
-    assert given[1].sum() == 10_000
+def test_read_only_tables_give_the_same_counts(plan):
+    frozen = [table._replace(cut=table.cut.copy()) for table in plan.worlds]
+    for table in frozen:
+        table.cut.flags.writeable = False
+    given, whole = (play(p, SEED, 0, 10_000) for p in (plan._replace(worlds=tuple(frozen)), plan))
+    assert np.array_equal(given.cells, whole.cells)
+    assert np.array_equal(given.numbers, whole.numbers)
+    assert given.numbers.sum() == 10_000 * len(plan.worlds)
 
 
 # -- the work ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("trajectories", [1, BLOCK - 1, BLOCK, BLOCK + 1])
-def test_every_trajectory_is_counted_once(tables, trajectories):
-    counts = engine.simulate(tables, seed=SEED, trajectories=trajectories)
-    assert {int(table.sum()) for table in counts.values()} == {trajectories}
+def test_every_trajectory_is_counted_once(plan, trajectories):
+    counts = engine.simulate(plan, seed=SEED, trajectories=trajectories).counts
+    assert counts.sum(axis=(1, 2, 3, 4, 5)).tolist() == [trajectories] * len(plan.worlds)
 
 
 def test_progress_counts_blocks_up_to_all_of_them(study):
     told = []
     study.run(trajectories=TRAJECTORIES, seed=SEED, progress=lambda *p: told.append(p))
-    blocks = 6 * 3
+    blocks = 6
     assert [done for done, _ in told] == sorted({done for done, _ in told})
     assert told[-1] == (blocks, blocks)
     assert {total for _, total in told} == {blocks}
 
 
-def test_the_largest_run_starts_without_listing_its_blocks(tables):
+def test_the_largest_run_starts_without_listing_its_blocks(plan):
     """2^48 trajectories are 4 billion blocks; the first results must come at once, then stop."""
 
     class Enough(Exception):
         pass
 
     def stop(done, total):
-        assert total == 2**32 * 3
+        assert total == 2**32
         raise Enough
 
     start = time.monotonic()
     with pytest.raises(Enough):
-        engine.simulate(tables, seed=SEED, trajectories=2**48, workers=1, progress=stop)
+        engine.simulate(plan, seed=SEED, trajectories=2**48, workers=1, progress=stop)
     assert time.monotonic() - start < 60
 
 
@@ -165,9 +169,9 @@ def test_few_tasks_are_in_flight():
     def tasks():
         for i in range(10_000):
             taken.append(i)
-            yield Task("a", 0, i, 1)
+            yield Task(0, i, 1)
 
-    stream = completed(_echo, {"a": "shared"}, tasks(), executor=None, workers=2)
+    stream = completed(_echo, "shared", tasks(), executor=None, workers=2)
     first = list(islice(stream, 20))
     assert len(taken) <= 20 + 2 * 8
     assert {result for _, result in first} <= {("shared", 0, i, 1) for i in taken}
@@ -201,12 +205,12 @@ def test_no_convergence_names_the_pact(monkeypatch, study):
     assert (caught.value.pact, caught.value.residual, caught.value.sweeps) == ("no_pact", 0.25, 99)
 
 
-def test_a_killed_process_is_an_error_not_a_number(tables):
+def test_a_killed_process_is_an_error_not_a_number():
     with (
         ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor,
         pytest.raises(RunError, match="BrokenProcessPool"),
     ):
-        list(completed(_die, {"a": 1}, iter([Task("a", 0, 0, 1)]), executor=executor, workers=1))
+        list(completed(_die, 1, iter([Task(0, 0, 1)]), executor=executor, workers=1))
 
 
 def _die(*_):

@@ -69,10 +69,8 @@ def test_names_that_scripts_rely_on(result):
 
 def test_shares_are_counts_over_trials_of_the_cells(result, study):
     prepared = solving.prepare(study)
-    counts = engine.simulate(
-        {name: pact.tables for name, pact in prepared.items()}, seed=SEED, trajectories=TRAJECTORIES
-    )
-    for pact, table in counts.items():
+    tally = engine.simulate(engine.plan_of(prepared), seed=SEED, trajectories=TRAJECTORIES)
+    for pact, table in zip(prepared, tally.counts, strict=True):
         for outcome, answer in [(o, result.probability) for o in OUTCOMES] + [
             (o, result.rung) for o in REACHED
         ]:
@@ -178,14 +176,15 @@ def test_simulation_agrees_with_the_exact_law(result):
 
 def test_a_simulator_with_one_probability_off_does_not_agree(study):
     """Mutation twin: the challenger opens crises with two more chances in a hundred."""
-    prepared = solving.prepare(study)
-    tables = {name: pact.tables for name, pact in prepared.items()}
-    enter = tables["treaty"].enter.copy()
+    prepared, plan, known = engine.prepared(study)
+    index = list(prepared).index("treaty")
+    enter = plan.worlds[index].enter.copy()
     enter[0] -= np.uint32(2**32 // 50)
-    tables["treaty"] = tables["treaty"]._replace(enter=enter)
+    mutant = plan.worlds[index]._replace(enter=enter)
+    plan = plan._replace(worlds=(*plan.worlds[:index], mutant, *plan.worlds[index + 1 :]))
     settings = study.simulation.replace(trajectories=TRAJECTORIES, seed=SEED)
-    counts = engine.simulate(tables, seed=SEED, trajectories=TRAJECTORIES)
-    wrong = tabulate.tabulate(study.replace(simulation=settings), prepared, counts=counts)
+    tally = engine.simulate(plan, seed=SEED, trajectories=TRAJECTORIES)
+    wrong = tabulate.tabulate(study.replace(simulation=settings), prepared, known, tally=tally)
     inside = wrong.agreement(LEVEL).probability
     assert not inside.sel(pact="treaty", outcome="challenge")
     assert inside.sel(pact="no_pact").all()

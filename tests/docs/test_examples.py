@@ -91,11 +91,12 @@ def test_the_tutorial_is_a_notebook() -> None:
 
 
 def test_the_first_lines_of_the_readme_run(workplace: Path) -> None:
-    run_python(blocks(ROOT / "README.md", "python")[0], workplace)
+    run_python("\n".join(blocks(ROOT / "README.md", "python")), workplace)
 
 
-def test_the_python_of_the_recipes_runs(workplace: Path) -> None:
-    run_python("\n".join(blocks(DOCS / "howto.md", "python")), workplace)
+@pytest.mark.parametrize("page", ["howto.md", "entanglement.md"])
+def test_the_python_of_a_page_runs(page: str, workplace: Path) -> None:
+    run_python("\n".join(blocks(DOCS / page, "python")), workplace)
 
 
 def test_the_toml_of_the_readme_is_two_pacts() -> None:

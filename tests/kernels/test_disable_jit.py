@@ -16,7 +16,11 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def fingerprint() -> str:
     """Return everything that a tiny study comes to, as one line of text."""
-    from entangle_kernels.crisis import simulate
+    import numpy as np
+
+    from entangle_kernels import tally
+    from entangle_kernels.conditional import sample
+    from entangle_kernels.crisis import Rivals, endings, replayed, simulate
     from entangle_kernels.equilibrium import solve
     from entangle_kernels.exact import committor, probabilities
     from entangle_kernels.quantise import digest, tables
@@ -28,10 +32,21 @@ def fingerprint() -> str:
     cells = probabilities(table)
     ahead = committor(table, cells[0, 1] > 0, scope=1, estimate=0, types=(0, 0, 0))
     counts = simulate(table, seed=5, first=2**32 - 200, size=400)
+    moved = table._replace(cut=np.roll(table.cut, 1, axis=1), enter=table.enter + np.uint32(2**29))
+    where = {"seed": 5, "first": 2**32 - 200}
+    ended = endings(table, **where, size=400, rivals=Rivals(moved, moved))
+    chosen = np.flatnonzero(ended.parted).astype(np.uint32)
+    others = replayed(moved, ended.cells, chosen, **where)
+    words = np.arange(cells.size, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    paired = tally.coincidences(np.stack([ended.cells, others]), words, ~words)
+    changed = tally.changes(ended.cells, others, chosen, words)
+    drawn = sample(table, cells > cells.mean(), n=30, seed=5)
+    arrays = [cells, ahead, counts, *ended, others, paired, changed, drawn.outcome, drawn.state, drawn.cell]
     parts = [digest(table)]
-    parts += [hashlib.sha256(array.tobytes()).hexdigest() for array in (cells, ahead, counts)]
+    parts += [hashlib.sha256(array.tobytes()).hexdigest() for array in arrays]
+    assert chosen.size > 20
     # the thresholds are rounded; what was rounded may differ in the last bit of an exponential
-    parts += [f"{value:.12f}" for value in solution.value]
+    parts += [f"{value:.12f}" for value in (*solution.value, *drawn.log_probability)]
     return " ".join(parts)
 
 

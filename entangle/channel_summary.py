@@ -1,0 +1,116 @@
+"""What the channels of a pact add, as a table for people of at most 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from entangle.errors import ResultError, nearest
+from entangle.summary import as_plain, number
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from rich.console import RenderableType
+
+#: What is shown unless more is asked for.
+_HEADLINES: Final = ("challenge", "provocation", "war", "defender_fights", "abandonment", "nuclear_use")
+_PER_DISPUTE: Final = "a dispute"
+
+
+def pick(data: xr.Dataset, dimension: str, name: str) -> str:
+    """Return `name` if it is one along `dimension`.
+
+    Raises
+    ------
+    ResultError
+        If there is none of that name; names the nearest one.
+    """
+    valid = [str(label) for label in data[dimension].values]
+    if name not in valid:
+        raise ResultError(f"There is no {dimension} '{name}'. {nearest(name, valid)}")
+    return name
+
+
+def as_text(data: xr.Dataset, *, outcomes: Sequence[str] | None = None) -> str:
+    """Return the contributions as a table in plain text of at most 80 columns.
+
+    Parameters
+    ----------
+    outcomes
+        Which to show; the headlines if not given.
+    """
+    return as_plain(render(data, outcomes=outcomes))
+
+
+def render(data: xr.Dataset, *, outcomes: Sequence[str] | None = None) -> Iterator[RenderableType]:
+    """Yield the parts of the table, for a console of at least 80 columns."""
+    names = list(_HEADLINES) if outcomes is None else [pick(data, "outcome", name) for name in outcomes]
+    shown = data.sel(outcome=names)
+    notes = list(dict.fromkeys(str(given) for given in shown.given.values if given != _PER_DISPUTE))
+    yield Text(str(data.attrs["title"]), style="bold")
+    yield Text(
+        "Exact probabilities without and with the pact in per cent, and between them what each channel "
+        "adds in percentage points; each given a dispute unless marked."
+    )
+    for pact in map(str, data.pact.values):
+        own = shown.sel(pact=pact)
+        yield Text("")
+        yield Text(pact, style="bold")
+        if (data.probability.sel(pact=pact) == data.without_pact.sel(pact=pact)).all():
+            yield Text("As without any pact: nothing to divide.")
+        else:
+            yield _table(own, notes)
+    yield Text("")
+    for index, words in enumerate(notes, start=1):
+        yield Text(f"[{index}] given {words}")
+    for name, text in zip(data.channel.values, data.what.values, strict=True):
+        yield Text(f"{name}: {text}")
+    yield Text("Each channel's share is averaged over the 24 orders of switching them on (Shapley).")
+
+
+def _table(own: xr.Dataset, notes: list[str]) -> Table:
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=0)
+    table.add_column("outcome", width=17, no_wrap=True)
+    table.add_column("without", width=8, justify="right")
+    for name in map(str, own.channel.values):
+        # the longest of the names does not fit beside the others
+        table.add_column(
+            Text("embolden-\nment" if name == "emboldenment" else name), width=10, justify="right"
+        )
+    table.add_column("with", width=8, justify="right")
+    for name in map(str, own.outcome.values):
+        cell = own.sel(outcome=name)
+        given = str(cell.given.item())
+        mark = f" [{notes.index(given) + 1}]" if given in notes else ""
+        table.add_row(
+            Text(name + mark),
+            Text(number(cell.without_pact.item())),
+            *(Text(points(value)) for value in steps(cell)),
+            Text(number(cell.with_pact.item())),
+        )
+    return table
+
+
+def steps(cell: xr.Dataset) -> list[float]:
+    """Return what each channel adds to one outcome under one pact, in the order of the channels.
+
+    What is 1e-12 of the probability or less is the rounding of sums, and no effect: 0.
+    """
+    least = 1e-12 * float(cell.probability.max())
+    return [value if abs(value) > least else 0.0 for value in cell.contribution.values.tolist()]
+
+
+def points(difference: float) -> str:
+    """Return a difference of probabilities in percentage points, with its sign.
+
+    Examples
+    --------
+    >>> points(0.01234), points(-1e-7), points(0.0)
+    ('+1.234', '−1.00e-5', '0')
+    """
+    sign = "+" if difference > 0 else "−" if difference < 0 else ""
+    return sign + number(abs(difference))
