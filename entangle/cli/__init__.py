@@ -14,6 +14,7 @@ import click
 _COMMANDS: Final = {
     "run": "entangle.cli.run:command",
     "exact": "entangle.cli.exact:command",
+    "clauses": "entangle.cli.clauses:command",
     "sample": "entangle.cli.sample:command",
     "compare": "entangle.cli.compare:command",
     "explain": "entangle.cli.explain:command",
