@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -12,10 +11,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from entangle import provenance
-from entangle.channel_summary import pick
-from entangle.errors import ConvergenceError, Problem, StudyError, nearest
+from entangle.errors import ConvergenceError
 from entangle.executors import worker_count
-from entangle.files import write_whole
+from entangle.labels import pick
 from entangle.lowering import Levers, Setting, lower, no_pact
 from entangle.outcomes import OUTCOMES
 from entangle.pact import CLAUSES, Clause, Pact
@@ -82,7 +80,7 @@ def clause_effects(
     study: Study, *, pacts: Sequence[str] | None = None, workers: int | None = None
 ) -> xr.Dataset:
     """Return what every clause does to every outcome; see :meth:`entangle.Study.clauses`."""
-    names = _asked(study, pacts)
+    names = study.named(pacts)
     worker_count(None, workers)  # a wrong argument is told before any work
     setting = Setting.of(study)
     has = {name: study.pacts[name].clauses for name in names}
@@ -111,17 +109,6 @@ def clause_effects(
             numbers["adds_alone"][at] = shares[on] - shares[EMPTY]
     numbers |= {"whole": np.stack([shares[name] for name in names]), "none": shares[EMPTY]}
     return _labelled(study, names, clauses, numbers | {"present": present, "acts": acts})
-
-
-def save(effects: xr.Dataset, path: str | Path) -> None:
-    """Write the effects as netCDF, whole or not at all; :func:`xarray.load_dataset` reads them.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written; nothing is left behind.
-    """
-    write_whole(path, lambda partial: effects.to_netcdf(partial, engine="h5netcdf", format="NETCDF4"))
 
 
 def clauses_of(effects: xr.Dataset, pact: str, *, by: str | None = None) -> list[str]:
@@ -153,36 +140,6 @@ def clauses_of(effects: xr.Dataset, pact: str, *, by: str | None = None) -> list
 
 def _size(effect: float) -> float:
     return -1.0 if np.isnan(effect) else abs(effect)
-
-
-# -- before the work -----------------------------------------------------------------------------
-
-
-def _asked(study: Study, pacts: Sequence[str] | None) -> list[str]:
-    """Return the names of the pacts to look at, each once."""
-    if pacts is None:
-        return list(study.pacts)
-    if isinstance(pacts, str):
-        raise StudyError.single(
-            "pacts", rule="must be a list of names", got=repr(pacts), do=f"Write [{pacts!r}]"
-        )
-    if not pacts:
-        raise StudyError.single(
-            "pacts", rule="must name at least one pact", got="an empty list", do="Leave it out to have all"
-        )
-    unknown = [
-        Problem(
-            ("pacts", index),
-            "must name a pact of this study",
-            repr(name),
-            nearest(str(name), study.pacts),
-        )
-        for index, name in enumerate(pacts)
-        if name not in study.pacts
-    ]
-    if unknown:
-        raise StudyError(unknown)
-    return list(dict.fromkeys(pacts))
 
 
 # -- the work ------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ class Comparison:
 
     def summary(self) -> str:
         """Return a table of every outcome and rung, in plain text of at most 80 columns."""
-        from entangle.paired_summary import comparison_as_text
+        from entangle.tables.pairs import comparison_as_text
 
         return comparison_as_text(self)
 

@@ -6,7 +6,8 @@ import warnings
 from typing import TYPE_CHECKING
 
 from entangle import provenance
-from entangle.errors import ReproducibilityWarning, ResultError, nearest
+from entangle.errors import ReproducibilityWarning, ResultError
+from entangle.labels import pick
 from entangle.solving import alone
 from entangle_kernels.quantise import digest
 
@@ -25,13 +26,9 @@ def chosen_pact(result: Result, pact: str | None) -> str:
     """
     if not result.simulated:
         raise ResultError("Nothing was simulated, so there is no dispute to look at: use Study.run().")
-    names = [str(name) for name in result.data.pact.values]
     if pact is None:
-        pacts = result.study.pacts
-        return next((name for name in names if not pacts[name].is_empty), names[0])
-    if pact not in names:
-        raise ResultError(f"There is no pact '{pact}'. {nearest(str(pact), names)}")
-    return pact
+        return result.study.first_pact
+    return pick(result.data, "pact", pact)
 
 
 def recalled(result: Result, pact: str) -> dict[str, Prepared]:

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from entangle import attribution, provenance
 from entangle.attribution import Attribution
 from entangle.comparison import Comparison, compare
-from entangle.errors import DisagreementWarning, ReproducibilityWarning, ResultError, nearest
+from entangle.errors import DisagreementWarning, ReproducibilityWarning, ResultError
 from entangle.estimators import clopper_pearson
 from entangle.files import write_dataset
+from entangle.labels import pick
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -138,7 +139,7 @@ class Result:
         self._must_be_attributed()
         labels = {"pact": pact, "outcome": outcome, "counterfactual": without}
         for coordinate, asked in labels.items():
-            self._must_be_label(coordinate, asked)
+            pick(self.data, coordinate, asked)
         return attribution.read(self.data.sel(labels), simulated=self.simulated)
 
     def entanglement(self, pact: str) -> Attribution:
@@ -158,7 +159,7 @@ class Result:
             If there is no such pact, or nothing was simulated, or without attribution.
         """
         for pact in (first, second):
-            self._must_be_label("pact", pact)
+            pick(self.data, "pact", pact)
         if not self.simulated:
             raise ResultError("Nothing was simulated, so there are no pairs to compare: use Study.run().")
         self._must_be_attributed()
@@ -309,7 +310,7 @@ class Result:
 
     def summary(self) -> str:
         """Return a table of every outcome and rung, in plain text of at most 80 columns."""
-        from entangle.summary import as_text
+        from entangle.tables.summary import as_text
 
         return as_text(self)
 
@@ -409,19 +410,14 @@ class Result:
     # -- within ----------------------------------------------------------------------------------
 
     def _estimate(self, pact: str, dimension: str, label: str, prefix: str) -> Estimate:
-        self._must_be_label("pact", pact)
-        self._must_be_label(dimension, label)
+        pick(self.data, "pact", pact)
+        pick(self.data, dimension, label)
         cell = self.data.sel({"pact": pact, dimension: label})
         values = {
             name: cell[prefix + name].item()
             for name in ("probability", "lower", "upper", "count", "trials", "exact")
         }
         return Estimate(**values, given="a dispute" if prefix else str(cell["given"].item()))
-
-    def _must_be_label(self, coordinate: str, asked: str) -> None:
-        valid = [str(name) for name in self.data[coordinate].values]
-        if asked not in valid:
-            raise ResultError(f"There is no {coordinate} '{asked}'. {nearest(str(asked), valid)}")
 
     def _must_be_attributed(self) -> None:
         if not self.attributed:

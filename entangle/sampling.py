@@ -114,10 +114,8 @@ class GivenOutcome:
 
 def sample_given(study: Study, outcome: str, *, n: int, pact: str | None, seed: int | None) -> GivenOutcome:
     """Draw disputes conditioned on an outcome; see :meth:`entangle.Study.sample_given`."""
-    names = list(study.pacts)
-    if pact is None:
-        pact = next((name for name in names if not study.pacts[name].is_empty), names[0])
-    for kind, asked, valid in (("pact", pact, names), ("outcome", outcome, list(_EVENTS))):
+    pact = study.first_pact if pact is None else pact
+    for kind, asked, valid in (("pact", pact, list(study.pacts)), ("outcome", outcome, list(_EVENTS))):
         if asked not in valid:
             rule = f"must name {'a pact of this study' if kind == 'pact' else 'an outcome or a rung'}"
             raise StudyError.single(kind, rule=rule, got=repr(asked), do=nearest(str(asked), valid))

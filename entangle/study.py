@@ -290,6 +290,11 @@ class Study(Table):
 
         return exact_attribution(self, pacts=pacts, workers=workers)
 
+    @property
+    def first_pact(self) -> str:
+        """The name of the first pact that is not empty, or of the first if all are."""
+        return next((name for name, pact in self.pacts.items() if not pact.is_empty), next(iter(self.pacts)))
+
     def named(self, pacts: Iterable[str] | None) -> list[str]:
         """Return the names of the pacts that are asked for, each once; all of them if None.
 

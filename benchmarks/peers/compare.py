@@ -10,6 +10,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from benchmarks.common import PACTS, ROOT, lowered, study, tables
@@ -127,8 +128,9 @@ def attribution(size: int, repeats: int) -> list[Line]:
         def run(plan: Any) -> Any:
             return engine.simulate(plan, seed=SEED, trajectories=size, workers=1).counts
 
-        same = bool((run(plain) == run(paired)).all())
-        ratios = turns(lambda: run(plain), lambda: run(paired), repeats, time.process_time)
+        alone, pairs = partial(run, plain), partial(run, paired)
+        same = bool((alone() == pairs()).all())
+        ratios = turns(alone, pairs, repeats, time.process_time)
         lines.append(Line(f"{name} and none", "with attribution", ratios, "counts" if same else "NO"))
     return lines
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from entangle.cli.output import _picture, draw, json_option, out_option, study_argument, written
+from entangle.cli.output import draw, json_option, out_option, plot_option, study_argument, written
 from entangle.files import write_dataset
 
 if TYPE_CHECKING:
@@ -26,13 +26,7 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="An outcome to show, or 'all'; else the headlines. Repeatable.",
 )
-@click.option(
-    "--plot",
-    type=click.Path(path_type=Path),
-    callback=_picture,
-    metavar="FILE",
-    help="Draw a waterfall of the first pact and outcome: .png, .svg or .pdf.",
-)
+@plot_option("a waterfall of the first pact and outcome")
 @out_option("Write all worlds and contributions as netCDF.")
 @json_option
 def command(
@@ -65,7 +59,7 @@ def command(
 
         click.echo(json.dumps(as_data(data, shown), ensure_ascii=False, indent=2))
         return
-    from entangle.channel_summary import as_text
+    from entangle.tables.channels import as_text
 
     click.echo(as_text(data, outcomes=shown), nl=False)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from entangle.cli.output import _picture, draw, json_option, out_option, study_argument, written
+from entangle.cli.output import draw, json_option, out_option, plot_option, study_argument, written
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -20,13 +20,7 @@ if TYPE_CHECKING:
     "--pact", "pacts", multiple=True, metavar="NAME", help="A pact to take apart; else all. Repeatable."
 )
 @click.option("--outcome", metavar="NAME", help="Only this outcome, in detail; else the headlines.")
-@click.option(
-    "--plot",
-    type=click.Path(path_type=Path),
-    callback=_picture,
-    metavar="FILE",
-    help="Draw the effects on the outcome (else war) in the first pact with clauses: .png, .svg or .pdf.",
-)
+@plot_option("the effects on the outcome (else war) in the first pact with clauses")
 @out_option("Write every probability and effect as netCDF.")
 @json_option
 def command(
@@ -52,10 +46,10 @@ def command(
         raise click.UsageError("--plot has nothing to draw: no such pact has a clause.")
     effects = loaded.clauses(pacts=pacts or None)
     if out is not None:
-        from entangle.clause_effects import save
+        from entangle.files import write_dataset
 
         with written(out):
-            save(effects, out)
+            write_dataset(effects, out)
     if plot is not None:
         from entangle.plot import dots
 
@@ -115,7 +109,7 @@ def _known(outcome: str) -> None:
 def _print(effects: xr.Dataset, outcome: str | None) -> None:
     from rich.console import Console
 
-    from entangle.tables import clauses_as_text, render_clauses
+    from entangle.tables.clauses import clauses_as_text, render_clauses
 
     console = Console(highlight=False)
     if not console.is_terminal:

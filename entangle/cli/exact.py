@@ -12,7 +12,7 @@ from entangle.cli.output import deliver, json_option, out_option, plot_option, s
 @click.command("exact")
 @study_argument
 @out_option("Write the result as netCDF.")
-@plot_option
+@plot_option("the escalation ladder")
 @json_option
 def command(study: Path, out: Path | None, plot: Path | None, as_json: bool) -> None:
     """Print the exact probabilities of STUDY, without simulating."""

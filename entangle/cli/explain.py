@@ -54,7 +54,7 @@ def command(
 
 def _none(result: Result, pact: str, outcome: str) -> str:
     """Say that nothing was found, and how likely it was to be found."""
-    from entangle.summary import number
+    from entangle.tables.text import number
 
     said = f"None of the {result.trajectories:,} simulated disputes under '{pact}' had {outcome}"
     if outcome in result.data.outcome.values:

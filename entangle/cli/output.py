@@ -50,13 +50,15 @@ def out_option(text: str) -> Callable[[Any], Any]:
     )
 
 
-plot_option = click.option(
-    "--plot",
-    type=click.Path(path_type=Path),
-    callback=_picture,
-    metavar="FILE",
-    help="Draw the escalation ladder: .png, .svg or .pdf.",
-)
+def plot_option(what: str) -> Callable[[Any], Any]:
+    """Return the option `--plot`, for a picture of something."""
+    return click.option(
+        "--plot",
+        type=click.Path(path_type=Path),
+        callback=_picture,
+        metavar="FILE",
+        help=f"Draw {what}: .png, .svg or .pdf.",
+    )
 
 
 @contextmanager
@@ -131,7 +133,8 @@ def _numbers(estimate: Estimate) -> dict[str, Any]:
 def _print(result: Result) -> None:
     from rich.console import Console
 
-    from entangle.summary import WIDTH, as_text, render
+    from entangle.tables.summary import as_text, render
+    from entangle.tables.text import WIDTH
 
     console = Console(highlight=False)
     if not console.is_terminal:

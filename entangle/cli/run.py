@@ -66,7 +66,7 @@ def _errors(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> di
     "study says.",
 )
 @out_option("Write the result as netCDF.")
-@plot_option
+@plot_option("the escalation ladder")
 @json_option
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def command(

@@ -29,7 +29,7 @@ def command(
     simulated disputes with that outcome.
     """
     from entangle.study import Study
-    from entangle.summary import number as percent
+    from entangle.tables.text import number as percent
 
     drawn = Study.load(study).sample_given(outcome, n=number, pact=pact, seed=seed)
     click.echo(

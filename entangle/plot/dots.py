@@ -10,11 +10,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
-from entangle.channel_summary import points
 from entangle.clause_effects import clauses_of
 from entangle.errors import ResultError
 from entangle.plot.style import COLOURS, GREY, new_axes
-from entangle.summary import number
+from entangle.tables.text import number, points
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -8,9 +8,10 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
-from entangle.channel_summary import pick, points, steps
+from entangle.labels import pick
 from entangle.plot.style import COLOURS, GREY, new_axes
-from entangle.summary import number
+from entangle.tables.channels import steps
+from entangle.tables.text import number, points
 
 if TYPE_CHECKING:
     import xarray as xr

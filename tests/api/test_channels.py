@@ -16,12 +16,13 @@ from click.testing import CliRunner
 from numpy.typing import NDArray
 
 from entangle import Study, StudyError
-from entangle.channel_summary import as_text, points
 from entangle.channels import CHANNELS, shapley
 from entangle.cli import cli
 from entangle.errors import ResultError
 from entangle.outcomes import OUTCOMES
 from entangle.plot import waterfall
+from entangle.tables.channels import as_text
+from entangle.tables.text import points
 from entangle_kernels import exact
 from small_studies import small
 

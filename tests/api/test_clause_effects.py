@@ -17,11 +17,12 @@ from matplotlib.figure import Figure
 from entangle import clause_effects
 from entangle.cli import cli
 from entangle.errors import ConvergenceError, ResultError, StudyError
+from entangle.files import write_dataset
 from entangle.lowering import Setting, games, lower
 from entangle.outcomes import OUTCOMES
 from entangle.pact import CLAUSES, Pact
 from entangle.plot import dots
-from entangle.tables import clauses_as_text
+from entangle.tables.clauses import clauses_as_text
 from entangle_kernels import equilibrium, exact, quantise
 from small_studies import small
 
@@ -392,7 +393,7 @@ def test_the_plot_takes_the_first_pact_with_clauses_and_given_axes(effects):
 
 
 def test_a_file_gives_back_the_effects(effects, tmp_path):
-    clause_effects.save(effects, tmp_path / "clauses.nc")
+    write_dataset(effects, tmp_path / "clauses.nc")
     again = xr.load_dataset(tmp_path / "clauses.nc", engine="h5netcdf")
     xr.testing.assert_equal(again, effects)
     assert again.attrs == effects.attrs

@@ -19,7 +19,7 @@ from entangle.result import Result
 from entangle.solving import EMPTY, Prepared, prepare
 from entangle.story import WIDTH, _Name, percent
 from entangle.study import Study
-from entangle.summary import number
+from entangle.tables.text import number
 from entangle.vocabulary import ENDS, RUNGS, SUPPORTS
 from entangle_kernels import ladder, worlds
 from entangle_kernels import replay as kernel

@@ -228,7 +228,7 @@ def test_the_summary_fits_a_terminal_and_names_everything(make, simulate):
 
 
 def test_the_summary_shows_small_numbers(result):
-    from entangle.summary import number
+    from entangle.tables.text import number
 
     numbers = [0.16193, 1e-7, 0.0, 1.0, 1 - 3e-6, 0.000012, 2e-13, math.nan]
     shown = ["16.19", "1.00e-5", "0", "100.0", "99.9997", "0.001200", "2.00e-11", "–"]

@@ -9,8 +9,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from entangle.errors import ResultError, nearest
-from entangle.summary import as_plain, number
+from entangle.labels import pick
+from entangle.tables.text import as_plain, number, points
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -19,20 +19,6 @@ if TYPE_CHECKING:
 #: What is shown unless more is asked for.
 _HEADLINES: Final = ("challenge", "provocation", "war", "defender_fights", "abandonment", "nuclear_use")
 _PER_DISPUTE: Final = "a dispute"
-
-
-def pick(data: xr.Dataset, dimension: str, name: str) -> str:
-    """Return `name` if it is one along `dimension`.
-
-    Raises
-    ------
-    ResultError
-        If there is none of that name; names the nearest one.
-    """
-    valid = [str(label) for label in data[dimension].values]
-    if name not in valid:
-        raise ResultError(f"There is no {dimension} '{name}'. {nearest(name, valid)}")
-    return name
 
 
 def as_text(data: xr.Dataset, *, outcomes: Sequence[str] | None = None) -> str:
@@ -102,15 +88,3 @@ def steps(cell: xr.Dataset) -> list[float]:
     """
     least = 1e-12 * float(cell.probability.max())
     return [value if abs(value) > least else 0.0 for value in cell.contribution.values.tolist()]
-
-
-def points(difference: float) -> str:
-    """Return a difference of probabilities in percentage points, with its sign.
-
-    Examples
-    --------
-    >>> points(0.01234), points(-1e-7), points(0.0)
-    ('+1.234', '−1.00e-5', '0')
-    """
-    sign = "+" if difference > 0 else "−" if difference < 0 else ""
-    return sign + number(abs(difference))

@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from entangle.summary import LABEL, WIDTH, as_plain, new_table, number
+from entangle.tables.text import LABEL, WIDTH, as_plain, multiple, new_table, number, points
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -52,7 +52,9 @@ def render_comparison(comparison: Comparison) -> Iterator[RenderableType]:
         if cell.rung_first.item() or cell.rung_second.item() or cell.rung_exact_difference.item():
             table.add_row(Text(f" {rung}"), *_compared(cell, "rung_"))
     yield table
-    yield Text("–: the condition never held under one of them, so that nothing is known.")
+    yield Text(
+        "–: nothing is known: its condition never held under one of them, or it happened under neither."
+    )
 
 
 def render_pairs(result: Result, *, width: int = WIDTH) -> Iterator[RenderableType]:
@@ -99,34 +101,6 @@ def render_pairs(result: Result, *, width: int = WIDTH) -> Iterator[RenderableTy
         yield Text("[c] with no pact at all it would not have come; averted: the reverse")
 
 
-def signed(difference: float) -> str:
-    """Return a difference of probabilities in percentage points, with its sign.
-
-    Examples
-    --------
-    >>> signed(0.05), signed(-1e-7), signed(0.0)
-    ('+5', '-1.00e-5', '0')
-    """
-    points = 100.0 * difference
-    if abs(points) >= 1e-3:
-        return f"{points:+.3g}"
-    text = number(abs(difference))
-    return text if text in ("0", "–") else ("-" if points < 0 else "+") + text
-
-
-def multiple(ratio: float) -> str:
-    """Return a ratio of probabilities.
-
-    Examples
-    --------
-    >>> multiple(0.5), multiple(1234567.0), multiple(float("inf")), multiple(float("nan"))
-    ('0.5', '1.23e+06', '∞', '–')
-    """
-    if np.isnan(ratio):
-        return "–"
-    return "∞" if np.isinf(ratio) else f"{ratio:.3g}"
-
-
 def _compared(cell: xr.Dataset, prefix: str) -> list[Text]:
     ratio = ("ratio", "exact_ratio", "ratio_lower", "ratio_upper")
     return [
@@ -138,7 +112,7 @@ def _compared(cell: xr.Dataset, prefix: str) -> list[Text]:
 
 def _difference(cell: xr.Dataset, prefix: str) -> Text:
     names = ("difference", "exact_difference", "lower", "upper")
-    return _cell(*(signed(cell[prefix + name].item()) for name in names))
+    return _cell(*(points(cell[prefix + name].item(), digits=3) for name in names))
 
 
 def _saved(share: float) -> Text:

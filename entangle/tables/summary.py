@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from io import StringIO
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console, RenderableType
-from rich.table import Table
+from rich.console import RenderableType
 from rich.text import Text
+
+from entangle.tables.text import LABEL, WIDTH, as_plain, new_table, number
 
 if TYPE_CHECKING:
     from entangle.result import Estimate, Result
 
-#: Columns of a terminal that is not asked for its width.
-WIDTH: Final = 80
-LABEL: Final = 20
 _PLAIN: Final = "a dispute"
 
 
 def as_text(result: Result, *, width: int = WIDTH) -> str:
     """Return the summary as plain text."""
     return as_plain(render(result, width=width), width=width)
-
-
-def as_plain(parts: Iterable[RenderableType], *, width: int = WIDTH) -> str:
-    """Return what a console would print, as plain text."""
-    stream = StringIO()
-    console = Console(file=stream, width=width, color_system=None, force_terminal=False, highlight=False)
-    for part in parts:
-        console.print(part)
-    lines = stream.getvalue().splitlines()
-    return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
 def render(result: Result, *, width: int = WIDTH) -> Iterator[RenderableType]:
@@ -68,51 +54,9 @@ def render(result: Result, *, width: int = WIDTH) -> Iterator[RenderableType]:
         yield Text("Where the run was to stop", style="bold")
         yield from (Text(sentence) for sentence in sentences(data))
     if result.simulated and result.attributed:
-        from entangle.paired_summary import render_pairs
+        from entangle.tables.pairs import render_pairs
 
         yield from render_pairs(result, width=width)
-
-
-def number(probability: float) -> str:
-    """Return a probability in per cent: four digits, or three and a power of ten if it is small.
-
-    Examples
-    --------
-    >>> number(0.16193), number(1e-7), number(0.0), number(float("nan"))
-    ('16.19', '1.00e-5', '0', '–')
-    """
-    value = 100.0 * probability
-    if value != value:
-        return "–"
-    if value == 0.0:
-        return "0"
-    if value >= 1e-3:
-        # a share just below all of them must not be printed as all of them
-        text = f"{value:#.4g}"
-        return f"{value:.7g}" if text == "100.0" and value < 100.0 else text
-    mantissa, _, exponent = f"{value:.2e}".partition("e")
-    return f"{mantissa}e{int(exponent)}"
-
-
-def new_table(first: str, columns: list[str], each: int) -> Table:
-    """Return a table with a column of labels and others of `each` characters."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column(first, width=LABEL, no_wrap=True)
-    for name in columns:
-        # a long name goes on in the next line, at an underscore where there is one
-        table.add_column(Text(_folded(name, each)), width=each, justify="right")
-    return table
-
-
-def _folded(name: str, width: int) -> str:
-    lines = [""]
-    for part in name.replace("_", "_ ").split():
-        for start in range(0, len(part), width):
-            piece = part[start : start + width]
-            if lines[-1] and len(lines[-1]) + len(piece) > width:
-                lines.append("")
-            lines[-1] += piece
-    return "\n".join(lines)
 
 
 def _cell(result: Result, estimate: Estimate) -> Text:

@@ -10,9 +10,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from entangle.channel_summary import points
 from entangle.clause_effects import clauses_of
-from entangle.summary import as_plain, number
+from entangle.tables.text import as_plain, number, points
 
 if TYPE_CHECKING:
     import xarray as xr

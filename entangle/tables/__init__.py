@@ -1,0 +1,1 @@
+"""Results as tables for people, in a terminal or as plain text."""
