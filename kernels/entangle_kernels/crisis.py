@@ -64,8 +64,8 @@ class _Lanes(NamedTuple):
     trajectory
         Index of the trajectory, shape (lanes,).
     rows
-        Where the thresholds of challenger, protégé and defender begin in the flattened `Tables.cut`,
-        for round 0 and state 0, shape (3, lanes).
+        Where the thresholds of challenger, protégé and defender begin in the flattened `Tables.cut`, for
+        round 0 and state 0, and those of nature in the flattened `Tables.nature`, shape (4, lanes).
     packed
         State, how it ended or 0, marks, as in a packed step; above them ``origin * 2 + scope`` and which
         rivals have chosen otherwise, shape (lanes,).
@@ -127,7 +127,7 @@ def simulate(tables: Tables, *, seed: int, first: int, size: int, year: int = 0)
     counts = np.zeros(CELLS, np.int64)
     cells, parted = np.empty(_LANES, np.uint16), np.empty(0, np.uint8)
     where = np.uint64(seed), np.uint64(first), size, np.uint64(year)
-    _block(tables, tables, tables, *where, _EVERY, _lanes(), counts, cells, parted)
+    _block(tables, tables, tables, *where, _EVERY, new_lanes(), counts, cells, parted)
     return counts
 
 
@@ -146,7 +146,7 @@ def endings(
     parted = np.zeros(size, np.uint8)
     watched, noted = (rivals, parted) if rivals is not None else ((tables, tables), parted[:0])
     where = np.uint64(seed), np.uint64(first), size, np.uint64(year)
-    _block(tables, *watched, *where, _EVERY, _lanes(), counts, cells, noted)
+    _block(tables, *watched, *where, _EVERY, new_lanes(), counts, cells, noted)
     return Endings(cells, counts, parted)
 
 
@@ -172,7 +172,7 @@ def replayed(
     if chosen.size:
         where = np.uint64(seed), np.uint64(first), chosen.size, np.uint64(year)
         counts, parted = np.zeros(CELLS, np.int64), np.empty(0, np.uint8)
-        _block(tables, tables, tables, *where, chosen, _lanes(), counts, found, parted)
+        _block(tables, tables, tables, *where, chosen, new_lanes(), counts, found, parted)
     return found
 
 
@@ -191,8 +191,9 @@ def _positions(parted, bit, found):  # type: ignore[no-untyped-def]
     return n
 
 
-def _lanes() -> _Lanes:
-    return _Lanes(np.empty(_LANES, np.uint64), np.empty((3, _LANES), np.uint32), np.empty(_LANES, np.uint32))
+def new_lanes() -> _Lanes:
+    """Return lanes for a batch, without disputes."""
+    return _Lanes(np.empty(_LANES, np.uint64), np.zeros((4, _LANES), np.uint32), np.empty(_LANES, np.uint32))
 
 
 @jit
@@ -227,10 +228,10 @@ def _block(tables, protege, defender, seed, first, size, year, chosen, lanes, co
             if n == 0:
                 break
             philox(lanes.trajectory[:n], year, np.uint64(t), seed, words)
-            n = _round(tables, protege, defender, t, words, n, lanes, types, tally, base, ends, noted)
+            n = play_round(tables, protege, defender, t, words, n, lanes, types, tally, base, ends, noted)
         for i in range(n):
             now = lanes.packed[i] | np.uint32(STALEMATE << END_SHIFT)
-            _end(now, lanes.trajectory[i] - base, tally, ends, noted)
+            end(now, lanes.trajectory[i] - base, tally, ends, noted)
 
 
 @jit
@@ -301,7 +302,7 @@ def _open(tables, types, words, n, lanes, tally, base, ends):  # type: ignore[no
 
 
 @jit
-def _round(tables, protege, defender, t, words, n, lanes, spare, tally, base, ends, noted):  # type: ignore[no-untyped-def]
+def play_round(tables, protege, defender, t, words, n, lanes, spare, tally, base, ends, noted):  # type: ignore[no-untyped-def]
     """Play a round in the first `n` lanes, count what ended, close the ranks; return how many go on."""
     trajectory, packed = lanes.trajectory[:n], lanes.packed[:n]
     rows = lanes.rows
@@ -318,8 +319,8 @@ def _round(tables, protege, defender, t, words, n, lanes, spare, tally, base, en
     else:
         _move(packed, words[1], rows[1], cut, step, start, sets, np.uint32(_STAGE))
         _commit(packed, words[2], rows[2], cut, step, start, sets, np.uint32(2 * _STAGE))
-    _chance(packed, words[3], nature, step, np.uint32(3 * _STAGE))
-    row0, row1, row2 = rows[0], rows[1], rows[2]
+    _chance(packed, words[3], rows[3], nature, step, np.uint32(3 * _STAGE))
+    row0, row1, row2, row3 = rows[0], rows[1], rows[2], rows[3]
     kept = gone = np.int64(0)
     for i in range(n):
         now = packed[i]
@@ -330,12 +331,13 @@ def _round(tables, protege, defender, t, words, n, lanes, spare, tally, base, en
         row0[kept] = row0[i]
         row1[kept] = row1[i]
         row2[kept] = row2[i]
+        row3[kept] = row3[i]
         packed[kept] = now
         over = np.int64((now & _END) != 0)
         gone += over
         kept += 1 - over
     for i in range(gone):
-        _end(ended[i], np.uint64(slot[i]), tally, ends, noted)
+        end(ended[i], np.uint64(slot[i]), tally, ends, noted)
     return kept
 
 
@@ -386,12 +388,12 @@ def _watch(packed, word, row, cut, other, step, start, sets, stage, flag):  # ty
 
 
 @jit
-def _chance(packed, word, nature, step, stage):  # type: ignore[no-untyped-def]
+def _chance(packed, word, row, nature, step, stage):  # type: ignore[no-untyped-def]
     """Let nature move in every lane."""
     for i in range(packed.size):
         now = packed[i]
         state = now & _STATE
-        at = _FOUR * state
+        at = row[i] + _FOUR * state
         chosen = (
             np.uint32(word[i] >= nature[at])
             + np.uint32(word[i] >= nature[at + _ONE])
@@ -416,7 +418,7 @@ def _after(now, step):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _end(now, slot, tally, ends, noted):  # type: ignore[no-untyped-def]
+def end(now, slot, tally, ends, noted):  # type: ignore[no-untyped-def]
     """Count an ended dispute, and write down how it ended."""
     place = np.uint64((now >> _PLACE_SHIFT) & _PLACE)
     end = np.uint64((now & _END) >> _END_SHIFT)

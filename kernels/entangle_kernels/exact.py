@@ -31,10 +31,18 @@ CELLS = (2, 2, ENDS, STATES, MARKS)
 _UNIT = 1.0 / 2**32
 
 
-def probabilities(tables: Tables) -> NDArray[np.float64]:
-    """Return the exact probability of every ending of a dispute, shape :data:`CELLS`, summing to 1."""
+def probabilities(tables: Tables, *, defender: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+    """Return the exact probability of every ending of a dispute, shape :data:`CELLS`.
+
+    Parameters
+    ----------
+    defender
+        Probability of each class of the defender's resolve, shape (K,); equal classes if not given. The
+        probabilities of the endings sum to what it sums to.
+    """
     cells = np.zeros(CELLS)
-    _forward(tables, type_weights(tables.types), cells)
+    equal = type_weights(tables.types)
+    _forward(tables, equal, equal if defender is None else defender, cells)
     return cells
 
 
@@ -89,7 +97,7 @@ def _chances(tables, scope, t, stage, state, sets, out):  # type: ignore[no-unty
 
 
 @jit
-def _forward(tables, weights, cells):  # type: ignore[no-untyped-def]
+def _forward(tables, weights, defender, cells):  # type: ignore[no-untyped-def]
     types = tables.types
     sets = np.zeros(3, np.int64)
     for scope in range(2):
@@ -105,7 +113,7 @@ def _forward(tables, weights, cells):  # type: ignore[no-untyped-def]
                     resolute = 1.0 - resolute
                 for b in range(types):
                     for c in range(types):
-                        weight = share * resolute * weights[a] * weights[b] * weights[c]
+                        weight = share * resolute * weights[a] * weights[b] * defender[c]
                         if weight == 0.0:
                             continue
                         sets[0] = a

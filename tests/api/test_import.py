@@ -50,7 +50,20 @@ def imported(*arguments: str) -> set[str]:
         ["-c", "import entangle; entangle.__version__; dir(entangle)"],
         ["-m", "entangle", "--help"],
         ["-m", "entangle", "--version"],
-        *(["-m", "entangle", name, "--help"] for name in ("run", "exact", "validate", "schema")),
+        *(
+            ["-m", "entangle", name, "--help"]
+            for name in (
+                "run",
+                "exact",
+                "channels",
+                "clauses",
+                "compare",
+                "explain",
+                "sample",
+                "validate",
+                "schema",
+            )
+        ),
         ["-m", "entangle", "atop", "list", "--help"],
     ],
     ids=lambda arguments: " ".join(arguments[1:]),

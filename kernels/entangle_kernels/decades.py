@@ -1,0 +1,374 @@
+"""Years between crises, for many histories at once: arms, disputes, what follows, and the life of the pact.
+
+``docs/decades.md`` defines the step; ``tests/reference/decades.py`` is its slow twin. A block is a pure
+function of (seed, first trajectory, size, tables). A batch of histories takes each year together, and the
+crises of that year are played in the lanes of :mod:`entangle_kernels.crisis`, each with the thresholds of its
+own context.
+
+Nothing that decides anything is an exponential or a logarithm, whose last bit may differ between processors:
+see :mod:`entangle_kernels.peace`.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from entangle_kernels import crisis
+from entangle_kernels.exact import CELLS
+from entangle_kernels.jit import jit
+from entangle_kernels.ladder import (
+    END_SHIFT,
+    MARK_SHIFT,
+    MARKS,
+    NO_CRISIS,
+    OBLIGATION_ACTIVE,
+    STALEMATE,
+    STATES,
+    SUPPORT_REACHED,
+    VOTE_BLOCKED,
+)
+from entangle_kernels.peace import (
+    ARMS,
+    BREACH,
+    ENDED,
+    GRIEVANCES,
+    IN_FORCE,
+    LAPSE,
+    LIFE,
+    NOTICE_BY_DEFENDER,
+    NOTICE_BY_PROTEGE,
+    PLACE,
+    REVIEW,
+    SUSPENDED,
+    Contexts,
+    Peace,
+    normal_table,
+    soft_table,
+)
+from entangle_kernels.philox import ENTRY, TYPES, philox
+
+#: In place of a cell: no dispute arose.
+QUIET: Final = 0xFFFF
+#: What a record holds of a year: see :class:`Record`.
+LEVELS: Final = 7
+EVENTS: Final = 9
+
+_HALF = np.uint64(32)
+_SOFT: Final = soft_table()
+_NORMAL: Final = normal_table()
+_NORMAL_SCALE: Final = (_NORMAL.size - 1) / 2.0**32
+
+
+class Record(NamedTuple):
+    """Histories, year by year.
+
+    Parameters
+    ----------
+    levels
+        Shape (histories, years, 7): log capability of challenger, protégé and defender after the year's arms,
+        log effort of each, and the log odds that the defender is steadfast when the context was picked.
+    events
+        Shape (histories, years, 9), int32: the context with which a dispute would be played if bound, whether
+        it was (1) or not (0), the cell of its ending or -1 if none arose, the grievances of challenger and
+        protégé, the pact's status, why it ended, years of notice left or -1, years of suspension left; those
+        from the grievances on at the end of the year.
+    steadfast
+        Whether the defender is, shape (histories,).
+    """
+
+    levels: NDArray[np.float64]
+    events: NDArray[np.int32]
+    steadfast: NDArray[np.uint8]
+
+
+def record(contexts: Contexts, peace: Peace, *, seed: int, first: int, size: int, years: int) -> Record:
+    """Return the histories `first` ... `first + size - 1` whole.
+
+    Parameters
+    ----------
+    seed
+        Key of the random numbers, 0 to 2^64 - 1.
+    first
+        Index of the first trajectory, 0 to 2^64 - 1.
+    size
+        Number of histories.
+    years
+        Length of each.
+    """
+    kept = Record(
+        np.zeros((size, years, LEVELS)), np.zeros((size, years, EVENTS), np.int32), np.zeros(size, np.uint8)
+    )
+    lanes = crisis.new_lanes()
+    most = lanes.trajectory.size
+    for start in range(0, size, most):
+        stop = min(start + most, size)
+        part = Record(kept.levels[start:stop], kept.events[start:stop], kept.steadfast[start:stop])
+        _histories(contexts, peace, np.uint64(seed), np.uint64(first + start), years, lanes, part)
+    return kept
+
+
+@jit
+def _histories(contexts, peace, seed, first, years, lanes, kept):  # type: ignore[no-untyped-def]
+    n = kept.steadfast.size
+    index = np.empty(n, np.uint64)
+    for i in range(n):
+        index[i] = first + np.uint64(i)
+    words = np.empty((4, n), np.uint32)
+    types = np.empty((4, lanes.trajectory.size), np.uint32)
+    entry = np.empty((4, lanes.trajectory.size), np.uint32)
+    levels = np.zeros((LEVELS, n))
+    grievance = np.zeros((2, n), np.int64)
+    status = np.full(n, IN_FORCE if peace.pact else ENDED, np.int64)
+    cause = np.zeros(n, np.int64)
+    notice = np.full(n, -1, np.int64)
+    giver = np.zeros(n, np.int64)
+    pause = np.zeros(n, np.int64)
+    place = np.zeros(n, np.int64)
+    bound = np.zeros(n, np.int64)
+    ends = np.empty(n, np.uint16)
+    tally = np.zeros(np.uint64(CELLS[0] * CELLS[1]) * np.uint64(CELLS[2] * CELLS[3] * CELLS[4]), np.int64)
+    unwatched = np.empty(0, np.uint8)
+    levels[6, :] = peace.odds
+    for year in range(years):
+        now = np.uint64(year)
+        philox(index, now, ARMS, seed, words)
+        if year == 0:
+            for i in range(n):
+                kept.steadfast[i] = np.uint64(words[3, i]) < peace.steadfast
+        _arm(peace, words, status, levels)
+        philox(index, now, PLACE, seed, words)
+        _find_place(contexts, words, levels, place)
+        philox(index, now, TYPES, seed, types)
+        philox(index, now, ENTRY, seed, entry)
+        lanes.trajectory[:n] = index
+        open_ = _open(
+            contexts, peace, types, entry, kept.steadfast, status, grievance, place, lanes, bound, ends
+        )
+        for t in range(contexts.rounds):
+            if open_ == 0:
+                break
+            philox(lanes.trajectory[:open_], now, np.uint64(t), seed, entry)
+            open_ = crisis.play_round(
+                contexts, contexts, contexts, t, entry, open_, lanes, types, tally, first, ends, unwatched
+            )
+        for i in range(open_):
+            over = lanes.packed[i] | np.uint32(STALEMATE << END_SHIFT)
+            crisis.end(over, lanes.trajectory[i] - first, tally, ends, unwatched)
+        for i in range(n):
+            for j in range(LEVELS):
+                kept.levels[i, year, j] = levels[j, i]
+            kept.events[i, year, 0] = place[i]
+            kept.events[i, year, 1] = bound[i]
+            kept.events[i, year, 2] = -1 if ends[i] == QUIET else np.int32(ends[i])
+        philox(index, now, LIFE, seed, words)
+        for i in range(n):
+            marks = _follow(
+                contexts,
+                peace,
+                place[i] + bound[i] * (contexts.enter.shape[0] // 2),
+                ends[i],
+                levels[:, i],
+                grievance[:, i],
+            )
+            _live(
+                contexts,
+                peace,
+                year + 1,
+                marks,
+                words[:, i],
+                place[i],
+                i,
+                status,
+                cause,
+                notice,
+                giver,
+                pause,
+            )
+            kept.events[i, year, 3] = grievance[0, i]
+            kept.events[i, year, 4] = grievance[1, i]
+            kept.events[i, year, 5] = status[i]
+            kept.events[i, year, 6] = cause[i]
+            kept.events[i, year, 7] = notice[i]
+            kept.events[i, year, 8] = pause[i]
+
+
+@jit
+def _soft(x):  # type: ignore[no-untyped-def]
+    """Return ln(1 + e^x) by linear interpolation in a table."""
+    if x <= -16.0:
+        return 0.0
+    if x >= 16.0:
+        return x
+    p = (x + 16.0) * 64.0
+    i = np.int64(p)
+    f = p - i
+    return _SOFT[i] + f * (_SOFT[i + 1] - _SOFT[i])
+
+
+@jit
+def _normal(word):  # type: ignore[no-untyped-def]
+    """Return the standard normal quantile of a word by linear interpolation in a table."""
+    p = np.float64(word) * _NORMAL_SCALE
+    i = np.int64(p)
+    f = p - i
+    return _NORMAL[i] + f * (_NORMAL[i + 1] - _NORMAL[i])
+
+
+@jit
+def _arm(peace, words, status, levels):  # type: ignore[no-untyped-def]
+    """Let efforts answer, and capabilities follow."""
+    rest = 1.0 - peace.inertia
+    for i in range(status.size):
+        ka, kb, kc = levels[0, i], levels[1, i], levels[2, i]
+        in_force = status[i] == IN_FORCE
+        reliance = 0.0
+        if in_force:
+            belief = -_soft(-levels[6, i])
+            reliance = _soft(peace.ln_share + belief + (kc - kb) + peace.ln_ratio)
+        target_a = peace.react[0] * (kb + reliance)
+        target_b = peace.react[1] * ka - peace.free_riding * reliance
+        target_c = peace.react[2] * ka
+        ua = peace.inertia * levels[3, i] + rest * target_a + peace.shock * _normal(words[0, i])
+        ub = peace.inertia * levels[4, i] + rest * target_b + peace.shock * _normal(words[1, i])
+        uc = peace.inertia * levels[5, i] + rest * target_c + peace.shock * _normal(words[2, i])
+        if in_force:
+            ub = max(ub, peace.ln_floor)
+        levels[0, i] = (ka + peace.growth[0]) + peace.build * ua
+        levels[1, i] = (kb + peace.growth[1]) + peace.build * ub
+        levels[2, i] = (kc + peace.growth[2]) + peace.build * uc
+        levels[3, i], levels[4, i], levels[5, i] = ua, ub, uc
+
+
+@jit
+def _find_place(contexts, words, levels, place):  # type: ignore[no-untyped-def]
+    """Pick a neighbouring point of the grid at random, with linear weights on each axis."""
+    for i in range(place.size):
+        found = np.int64(0)
+        for axis in range(3):
+            x = levels[6, i] if axis == 2 else levels[axis + 1, i] - levels[0, i]
+            p = (x - contexts.lowest[axis]) * contexts.inverse[axis]
+            points = contexts.points[axis]
+            p = min(max(p, 0.0), np.float64(points - 1))
+            at = np.int64(p)
+            share = np.uint64((p - at) * 4294967296.0)
+            at += np.int64((at + 1 < points) and (np.uint64(words[axis, i]) < share))
+            found = found * points + at
+        place[i] = found
+
+
+@jit
+def _open(contexts, peace, types, entry, steadfast, status, grievance, place, lanes, bound, ends):  # type: ignore[no-untyped-def]
+    """Let disputes arise; keep those that become a crisis in the first lanes; return how many."""
+    n = place.size
+    number = np.uint64(contexts.types)
+    sets = contexts.enter.shape[2]
+    half = contexts.enter.shape[0] // 2
+    by_actor = 3 * STATES * sets
+    by_context = contexts.rounds * 3 * by_actor
+    by_place = MARKS * STATES * CELLS[2]
+    kept = 0
+    for i in range(n):
+        bound[i] = np.int64((status[i] == IN_FORCE) and (np.uint64(entry[1, i]) < contexts.scope))
+        ga, gb = grievance[0, i] + GRIEVANCES, grievance[1, i] + GRIEVANCES
+        if np.uint64(entry[3, i]) >= peace.arises[ga, gb]:
+            bound[i] = 0
+            ends[i] = QUIET
+            continue
+        origin = np.int64(np.uint64(entry[0, i]) >= peace.origin[ga, gb])
+        context = place[i] + bound[i] * half
+        challenger = np.int64((np.uint64(types[0, i]) * number) >> _HALF)
+        estimate = np.int64(0)
+        if np.uint64(types[3, i]) < contexts.hit[bound[i], challenger]:
+            estimate = np.int64(contexts.types)
+        protege = estimate + np.int64((np.uint64(types[1, i]) * number) >> _HALF)
+        defender = estimate - 1
+        for k in range(contexts.types):
+            defender += np.int64(np.uint64(types[2, i]) >= contexts.faith[steadfast[i], k])
+        corner = origin * 2 + bound[i]
+        ends[i] = corner * by_place
+        opener = protege if origin else challenger
+        if entry[2, i] <= contexts.enter[context, origin, opener]:
+            continue
+        first = context * by_context
+        state = contexts.start[context, origin]
+        marks = np.int64(contexts.step[bound[i], 0, state, 1] >> MARK_SHIFT)
+        lanes.trajectory[kept] = lanes.trajectory[i]
+        lanes.rows[0, kept] = first + 3 * challenger
+        lanes.rows[1, kept] = first + by_actor + 3 * protege
+        lanes.rows[2, kept] = first + 2 * by_actor + 3 * defender
+        lanes.rows[3, kept] = context * STATES * 4
+        lanes.packed[kept] = np.uint32((corner << 14) | (marks << MARK_SHIFT) | state)
+        kept += 1
+    return kept
+
+
+@jit
+def _follow(contexts, peace, context, cell, levels, grievance):  # type: ignore[no-untyped-def]
+    """Let a crisis leave its marks on strengths, grievances and belief; return the marks of the crisis."""
+    code = np.int64(cell)
+    end = code // (STATES * MARKS) % CELLS[2]
+    if code == QUIET or end == NO_CRISIS:
+        for actor in range(2):
+            if grievance[actor] > 0:
+                grievance[actor] -= 1
+            elif grievance[actor] < 0:
+                grievance[actor] += 1
+        return 0
+    state = code // MARKS % STATES
+    marks = code % MARKS
+    rung = state >> 3
+    levels[0] = levels[0] - peace.loss[0, rung]
+    levels[1] = levels[1] - peace.loss[1, rung]
+    if (state >> 1) & 3 == 3:
+        levels[2] = levels[2] - peace.loss[2, rung]
+    for actor in range(2):
+        levels[actor] = levels[actor] + peace.prize[actor, end]
+        moved = grievance[actor] + peace.grievance[actor, end]
+        grievance[actor] = min(max(moved, -GRIEVANCES), GRIEVANCES)
+    if marks & OBLIGATION_ACTIVE:
+        if marks & SUPPORT_REACHED:
+            levels[6] = levels[6] + contexts.news[context, 0]
+        elif not marks & VOTE_BLOCKED:
+            levels[6] = levels[6] + contexts.news[context, 1]
+    return marks
+
+
+@jit
+def _live(contexts, peace, age, marks, words, place, i, status, cause, notice, giver, pause):  # type: ignore[no-untyped-def]
+    """Let a pact go on, be suspended, or end."""
+    if status[i] == ENDED:
+        return
+    if status[i] == SUSPENDED:
+        pause[i] -= 1
+        if pause[i] == 0:
+            status[i] = IN_FORCE
+    if notice[i] > 0:
+        notice[i] -= 1
+        if notice[i] == 0:
+            status[i], cause[i] = ENDED, giver[i]
+            return
+    context = place + contexts.enter.shape[0] // 2
+    protege = np.uint64(words[0]) < contexts.stay[context, 0]
+    defender = np.uint64(words[1]) < contexts.stay[context, 1]
+    failed = (marks & OBLIGATION_ACTIVE) and not (marks & SUPPORT_REACHED) and not (marks & VOTE_BLOCKED)
+    if failed:
+        if peace.suspension > 0:
+            status[i], pause[i] = SUSPENDED, peace.suspension
+        elif not protege:
+            status[i], cause[i] = ENDED, BREACH
+            return
+    both = protege and defender
+    if peace.term > 0 and age % peace.term == 0:
+        if not both:
+            status[i], cause[i] = ENDED, LAPSE
+    elif peace.review > 0 and age % peace.review == 0 and not both:
+        if np.uint64(words[2]) >= peace.renegotiation:
+            status[i], cause[i] = ENDED, REVIEW
+    elif peace.notice >= 0 and notice[i] < 0 and not both:
+        giver[i] = NOTICE_BY_PROTEGE if defender else NOTICE_BY_DEFENDER
+        notice[i] = peace.notice
+        if peace.notice == 0:
+            status[i], cause[i] = ENDED, giver[i]
