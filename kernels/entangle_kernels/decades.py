@@ -157,42 +157,27 @@ def _histories(contexts, peace, seed, first, years, lanes, kept):  # type: ignor
         for i in range(open_):
             over = lanes.packed[i] | np.uint32(STALEMATE << END_SHIFT)
             crisis.end(over, lanes.trajectory[i] - first, tally, ends, unwatched)
-        for i in range(n):
-            for j in range(LEVELS):
-                kept.levels[i, year, j] = levels[j, i]
-            kept.events[i, year, 0] = place[i]
-            kept.events[i, year, 1] = bound[i]
-            kept.events[i, year, 2] = -1 if ends[i] == QUIET else np.int32(ends[i])
+        _note(year, levels, place, bound, ends, kept)
         philox(index, now, LIFE, seed, words)
+        _follow(contexts, peace, place, bound, ends, levels, grievance)
+        _live(contexts, peace, year + 1, ends, words, place, status, cause, notice, giver, pause)
         for i in range(n):
-            marks = _follow(
-                contexts,
-                peace,
-                place[i] + bound[i] * (contexts.enter.shape[0] // 2),
-                ends[i],
-                levels[:, i],
-                grievance[:, i],
-            )
-            _live(
-                contexts,
-                peace,
-                year + 1,
-                marks,
-                words[:, i],
-                place[i],
-                i,
-                status,
-                cause,
-                notice,
-                giver,
-                pause,
-            )
             kept.events[i, year, 3] = grievance[0, i]
             kept.events[i, year, 4] = grievance[1, i]
             kept.events[i, year, 5] = status[i]
             kept.events[i, year, 6] = cause[i]
             kept.events[i, year, 7] = notice[i]
             kept.events[i, year, 8] = pause[i]
+
+
+@jit
+def _note(year, levels, place, bound, ends, kept):  # type: ignore[no-untyped-def]
+    for i in range(place.size):
+        for j in range(LEVELS):
+            kept.levels[i, year, j] = levels[j, i]
+        kept.events[i, year, 0] = place[i]
+        kept.events[i, year, 1] = bound[i]
+        kept.events[i, year, 2] = -1 if ends[i] == QUIET else np.int32(ends[i])
 
 
 @jit
@@ -203,7 +188,7 @@ def _soft(x):  # type: ignore[no-untyped-def]
     if x >= 16.0:
         return x
     p = (x + 16.0) * 64.0
-    i = np.int64(p)
+    i = min(np.int64(p), np.int64(_SOFT.size - 2))  # just below 16 the sum is rounded up
     f = p - i
     return _SOFT[i] + f * (_SOFT[i + 1] - _SOFT[i])
 
@@ -306,69 +291,74 @@ def _open(contexts, peace, types, entry, steadfast, status, grievance, place, la
 
 
 @jit
-def _follow(contexts, peace, context, cell, levels, grievance):  # type: ignore[no-untyped-def]
-    """Let a crisis leave its marks on strengths, grievances and belief; return the marks of the crisis."""
-    code = np.int64(cell)
-    end = code // (STATES * MARKS) % CELLS[2]
-    if code == QUIET or end == NO_CRISIS:
+def _follow(contexts, peace, place, bound, ends, levels, grievance):  # type: ignore[no-untyped-def]
+    """Let crises leave their marks on strengths, grievances and belief."""
+    half = contexts.enter.shape[0] // 2
+    for i in range(ends.size):
+        code = np.int64(ends[i])
+        end = code // (STATES * MARKS) % CELLS[2]
+        if code == QUIET or end == NO_CRISIS:
+            for actor in range(2):
+                if grievance[actor, i] > 0:
+                    grievance[actor, i] -= 1
+                elif grievance[actor, i] < 0:
+                    grievance[actor, i] += 1
+            continue
+        state = code // MARKS % STATES
+        rung = state >> 3
+        levels[0, i] = levels[0, i] - peace.loss[0, rung]
+        levels[1, i] = levels[1, i] - peace.loss[1, rung]
+        if (state >> 1) & 3 == 3:
+            levels[2, i] = levels[2, i] - peace.loss[2, rung]
         for actor in range(2):
-            if grievance[actor] > 0:
-                grievance[actor] -= 1
-            elif grievance[actor] < 0:
-                grievance[actor] += 1
-        return 0
-    state = code // MARKS % STATES
-    marks = code % MARKS
-    rung = state >> 3
-    levels[0] = levels[0] - peace.loss[0, rung]
-    levels[1] = levels[1] - peace.loss[1, rung]
-    if (state >> 1) & 3 == 3:
-        levels[2] = levels[2] - peace.loss[2, rung]
-    for actor in range(2):
-        levels[actor] = levels[actor] + peace.prize[actor, end]
-        moved = grievance[actor] + peace.grievance[actor, end]
-        grievance[actor] = min(max(moved, -GRIEVANCES), GRIEVANCES)
-    if marks & OBLIGATION_ACTIVE:
-        if marks & SUPPORT_REACHED:
-            levels[6] = levels[6] + contexts.news[context, 0]
-        elif not marks & VOTE_BLOCKED:
-            levels[6] = levels[6] + contexts.news[context, 1]
-    return marks
+            levels[actor, i] = levels[actor, i] + peace.prize[actor, end]
+            moved = grievance[actor, i] + peace.grievance[actor, end]
+            grievance[actor, i] = min(max(moved, -GRIEVANCES), GRIEVANCES)
+        marks = code % MARKS
+        if marks & OBLIGATION_ACTIVE:
+            context = place[i] + bound[i] * half
+            if marks & SUPPORT_REACHED:
+                levels[6, i] = levels[6, i] + contexts.news[context, 0]
+            elif not marks & VOTE_BLOCKED:
+                levels[6, i] = levels[6, i] + contexts.news[context, 1]
 
 
 @jit
-def _live(contexts, peace, age, marks, words, place, i, status, cause, notice, giver, pause):  # type: ignore[no-untyped-def]
-    """Let a pact go on, be suspended, or end."""
-    if status[i] == ENDED:
-        return
-    if status[i] == SUSPENDED:
-        pause[i] -= 1
-        if pause[i] == 0:
-            status[i] = IN_FORCE
-    if notice[i] > 0:
-        notice[i] -= 1
-        if notice[i] == 0:
-            status[i], cause[i] = ENDED, giver[i]
-            return
-    context = place + contexts.enter.shape[0] // 2
-    protege = np.uint64(words[0]) < contexts.stay[context, 0]
-    defender = np.uint64(words[1]) < contexts.stay[context, 1]
-    failed = (marks & OBLIGATION_ACTIVE) and not (marks & SUPPORT_REACHED) and not (marks & VOTE_BLOCKED)
-    if failed:
-        if peace.suspension > 0:
-            status[i], pause[i] = SUSPENDED, peace.suspension
-        elif not protege:
-            status[i], cause[i] = ENDED, BREACH
-            return
-    both = protege and defender
-    if peace.term > 0 and age % peace.term == 0:
-        if not both:
-            status[i], cause[i] = ENDED, LAPSE
-    elif peace.review > 0 and age % peace.review == 0 and not both:
-        if np.uint64(words[2]) >= peace.renegotiation:
-            status[i], cause[i] = ENDED, REVIEW
-    elif peace.notice >= 0 and notice[i] < 0 and not both:
-        giver[i] = NOTICE_BY_PROTEGE if defender else NOTICE_BY_DEFENDER
-        notice[i] = peace.notice
-        if peace.notice == 0:
-            status[i], cause[i] = ENDED, giver[i]
+def _live(contexts, peace, age, ends, words, place, status, cause, notice, giver, pause):  # type: ignore[no-untyped-def]
+    """Let pacts go on, be suspended, or end."""
+    half = contexts.enter.shape[0] // 2
+    at_term = peace.term > 0 and age % peace.term == 0
+    at_review = peace.review > 0 and age % peace.review == 0
+    for i in range(ends.size):
+        if status[i] == ENDED:
+            continue
+        if status[i] == SUSPENDED:
+            pause[i] -= 1
+            if pause[i] == 0:
+                status[i] = IN_FORCE
+        if notice[i] > 0:
+            notice[i] -= 1
+            if notice[i] == 0:
+                status[i], cause[i] = ENDED, giver[i]
+                continue
+        protege = np.uint64(words[0, i]) < contexts.stay[place[i] + half, 0]
+        defender = np.uint64(words[1, i]) < contexts.stay[place[i] + half, 1]
+        both = protege and defender
+        marks = np.int64(ends[i]) % MARKS if ends[i] != QUIET else 0
+        if marks & (OBLIGATION_ACTIVE | SUPPORT_REACHED | VOTE_BLOCKED) == OBLIGATION_ACTIVE:
+            if peace.suspension > 0:
+                status[i], pause[i] = SUSPENDED, peace.suspension
+            elif not protege:
+                status[i], cause[i] = ENDED, BREACH
+                continue
+        if at_term:
+            if not both:
+                status[i], cause[i] = ENDED, LAPSE
+        elif at_review and not both:
+            if np.uint64(words[2, i]) >= peace.renegotiation:
+                status[i], cause[i] = ENDED, REVIEW
+        elif peace.notice >= 0 and notice[i] < 0 and not both:
+            giver[i] = NOTICE_BY_PROTEGE if defender else NOTICE_BY_DEFENDER
+            notice[i] = peace.notice
+            if peace.notice == 0:
+                status[i], cause[i] = ENDED, giver[i]

@@ -85,11 +85,11 @@ def _coincidences(cells, left, right, found):  # type: ignore[no-untyped-def]
             for b in range(a + 1, worlds):
                 for i in range(size):
                     both[i] = first[a, i] & second[b, i]
-                _add_bits(both[:size], found[a, b])
+                add_bits(both[:size], found[a, b])
 
 
 @jit
-def _add_bits(words, count):  # type: ignore[no-untyped-def]
+def add_bits(words, count):  # type: ignore[no-untyped-def]
     """Count, at each position, the words that have the bit set: eight positions side by side in bytes."""
     for shift in range(8):
         by = np.uint64(shift)
@@ -111,5 +111,5 @@ def _changes(cells, others, chosen, words, found):  # type: ignore[no-untyped-de
             one, other = words[cells[here]], words[others[here]]
             mine[i] = one & ~other
             theirs[i] = other & ~one
-        _add_bits(mine[:size], found[0])
-        _add_bits(theirs[:size], found[1])
+        add_bits(mine[:size], found[0])
+        add_bits(theirs[:size], found[1])
