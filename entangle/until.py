@@ -75,7 +75,9 @@ def run(
         Called with (plan, first trajectory, number of trajectories); returns their counts.
     """
     settings = study.simulation
-    asked = targets(settings.until or {}, pacts, confidence=settings.confidence)
+    if not settings.until:  # an empty table asks for nothing
+        return simulate(plan, 0, settings.trajectories), []
+    asked = targets(settings.until, pacts, confidence=settings.confidence)
     watching = plan._replace(watched=tuple((target.world, target.outcome) for target in asked))
     counted = simulate(watching, 0, min(_stretch(asked, [0] * len(asked)), settings.trajectories))
     while asked and counted.trajectories < settings.trajectories:

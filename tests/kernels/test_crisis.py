@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 import reference
-from entangle_kernels.crisis import _LANES, Endings, Rivals, endings, replayed, simulate
+from entangle_kernels.crisis import _LANES, Endings, Rivals, endings, parted_by, replayed, simulate
 from entangle_kernels.exact import CELLS
 from entangle_kernels.ladder import NO_CRISIS
 from entangle_kernels.quantise import Tables
@@ -229,6 +229,18 @@ def test_twin_parts_in_the_same_trajectories(name: str) -> None:
 
 
 @paired
+def test_offsets_of_those_that_part(name: str) -> None:
+    found = played(name).parted
+    for rival in (0, 1):
+        offsets = parted_by(found, rival)
+        assert offsets.dtype == np.uint32
+        assert offsets.tolist() == [i for i, where in enumerate(found.tolist()) if where >> rival & 1]
+        for few in (found[:0], np.zeros(5, np.uint8)):
+            assert parted_by(few, rival).size == 0
+        assert parted_by(np.full(5, 3, np.uint8), rival).tolist() == [0, 1, 2, 3, 4]
+
+
+@paired
 def test_each_rival_is_watched_alone(name: str) -> None:
     table, rivals = worlds(name)
     where = {"seed": SEED, "first": FIRST, "size": SIZE}
@@ -266,7 +278,7 @@ def test_where_a_rival_does_not_part_it_ends_in_the_same_cell(name: str, rival: 
     """The whole of the other world follows from the trajectories that part."""
     _, rivals = worlds(name)
     found = played(name)
-    chosen = np.flatnonzero(found.parted & (1 << rival)).astype(np.uint32)
+    chosen = parted_by(found.parted, rival)
     others = replayed(rivals[rival], found.cells, chosen, seed=SEED, first=FIRST)
     whole = endings(rivals[rival], seed=SEED, first=FIRST, size=SIZE)
     assert np.array_equal(others, whole.cells)

@@ -198,7 +198,7 @@ def test_the_variance_that_pairs_save_is_saved(name: str) -> None:
     """The share of the variance over all runs.
 
     A variance over 40 000 nearly normal values has a relative standard error of 0.7 %; the share, as the
-    ratio of two of them, 1 % at most here (worst where luck is opposed). 6.2 of these are asked for.
+    ratio of two of them, 1.4 % at most here (where luck is opposed). 6.1 of these are let pass.
     """
 
     def saved(counts: Joint) -> float:
@@ -207,9 +207,9 @@ def test_the_variance_that_pairs_save_is_saved(name: str) -> None:
         return 1.0 - float((shares[0] - shares[1]).var()) / independent
 
     truth = saved(runs(name))
-    assert float(paired(runs(name)).saved.mean()) == pytest.approx(truth, abs=0.062)
+    assert float(paired(runs(name)).saved.mean()) == pytest.approx(truth, abs=0.085)
     if truth > 0.2 or truth < -0.2:  # twin: no pairs, nothing saved
-        assert float(paired(without_pairs(runs(name))).saved.mean()) != pytest.approx(truth, abs=0.062)
+        assert float(paired(without_pairs(runs(name))).saved.mean()) != pytest.approx(truth, abs=0.085)
 
 
 @pytest.mark.parametrize("chance", [0.925, 0.94, 0.96, 0.985])
