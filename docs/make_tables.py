@@ -1,4 +1,4 @@
-"""Write the tables of model.md and atop.md from the code, between their markers.
+"""Write the tables of model.md, atop.md and decades.md from the code, between their markers.
 
     python docs/make_tables.py            # rewrite what has changed
     python docs/make_tables.py --check    # only say what would change; exit 1 if anything would
@@ -22,11 +22,12 @@ from entangle.lowering.clauses import CLAUSE_FUNCTIONS, WEIGHT
 from entangle.outcomes import OUTCOMES
 from entangle.pact import CLAUSES, REQUIRED_BY_COMMITMENT, TRIGGER_BY_COMMITMENT, Coalition, Pact
 from entangle.parameters import Parameters
+from entangle.peacetime import Peacetime
 from entangle.study import Simulation
 from entangle.vocabulary import COMMITMENTS, MID_HOSTILITY, RUNGS, SUPPORTS
 
 DOCS: Final = Path(__file__).resolve().parent
-PAGES: Final = ("model.md", "atop.md")
+PAGES: Final = ("model.md", "atop.md", "decades.md")
 
 #: What each clause field moves, in the names of the levers (section 5 of model.md).
 ACTS_ON: Final[dict[str, str]] = {
@@ -207,6 +208,7 @@ TABLES: Final[dict[str, Callable[[], str]]] = {
     "scenario": _fields_of(Scenario),
     "simulation": _fields_of(Simulation),
     "parameters": parameters,
+    "peacetime": _fields_of(Peacetime),
     "outcomes": outcomes,
     "atop": as_markdown,
 }

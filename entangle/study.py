@@ -16,6 +16,7 @@ from entangle.base import Frozen, Table, broken_rule
 from entangle.errors import Problem, StudyError, nearest, problems_from_pydantic
 from entangle.pact import Pact
 from entangle.parameters import Parameters
+from entangle.peacetime import Peacetime
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -91,6 +92,7 @@ class Study(Table):
     parameters: Parameters = Field(
         default=Parameters(), description="structural parameters of the crisis game"
     )
+    peacetime: Peacetime = Field(default=Peacetime(), description="what moves in the years between crises")
     simulation: Simulation = Field(default=Simulation(), description="how much to simulate")
 
     # -- reading and writing ---------------------------------------------------------------------
@@ -294,6 +296,58 @@ class Study(Table):
     def first_pact(self) -> str:
         """The name of the first pact that is not empty, or of the first if all are."""
         return next((name for name, pact in self.pacts.items() if not pact.is_empty), next(iter(self.pacts)))
+
+    def decades(
+        self,
+        *,
+        histories: int = 100_000,
+        seed: int | None = None,
+        executor: Executor | Client | None = None,
+        workers: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> xr.Dataset:
+        """Play histories of years and crises under every pact, as the table [peacetime] says.
+
+        Each pact's crises are first solved on a grid of contexts, which is kept on disk. ``docs/decades.md``
+        defines the yearly step; all its sizes are assumptions.
+
+        Parameters
+        ----------
+        histories
+            Histories for each pact.
+        seed
+            Key of the random numbers; the study's own if not given.
+        executor, workers, progress
+            As for :meth:`run`.
+
+        Returns
+        -------
+        xarray.Dataset
+            By pact, year and outcome: ``yearly_probability`` and ``ever_probability`` (by year's end) with
+            counts and intervals, and ``yearly_conditional``, the estimate from exact probabilities. By pact
+            and year: ``disputes``, ``pact_status``, ``pact_ended_by``, and mean, spread and quantiles of each
+            level. By pairs of pacts: ``ever_joint``, for comparisons of histories with the same luck.
+
+        Raises
+        ------
+        StudyError
+            If an argument breaks a rule.
+        ConvergenceError
+            If a context's equilibrium could not be found; names the pact and the context.
+        """
+        from entangle.decades import decades
+
+        if histories < 1:
+            raise StudyError.single("histories", rule="must be at least 1", got=str(histories))
+        settings = self.simulation if seed is None else self.simulation.replace(seed=seed)
+        return decades(
+            self,
+            histories=histories,
+            seed=settings.seed,
+            executor=executor,
+            workers=workers,
+            progress=progress,
+        )
 
     def named(self, pacts: Iterable[str] | None) -> list[str]:
         """Return the names of the pacts that are asked for, each once; all of them if None.

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from fractions import Fraction
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from entangle.lowering.levers import Levers, Setting
+from entangle.lowering.levers import START, Context, Levers, Setting
 from entangle_kernels import ladder
 from entangle_kernels.game import Game
-from entangle_kernels.quantise import quantise, type_weights
+from entangle_kernels.quantise import WORDS, quantise, type_weights
 
 if TYPE_CHECKING:
     from entangle.actor import Resolve
@@ -20,8 +22,13 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 
-def games(levers: Levers, setting: Setting) -> tuple[list[Game], float]:
+def games(levers: Levers, setting: Setting, *, context: Context = START) -> tuple[list[Game], float]:
     """Return the games of one pact and the probability that a dispute is in scope.
+
+    Parameters
+    ----------
+    context
+        Where years have led to when a crisis opens; the start if not given.
 
     Returns
     -------
@@ -34,10 +41,11 @@ def games(levers: Levers, setting: Setting) -> tuple[list[Game], float]:
     """
     in_scope = float(quantise(levers.coverage))
     if in_scope in (0.0, 1.0):
-        return [game(levers, setting, scopes=(in_scope,))], in_scope
+        return [game(levers, setting, scopes=(in_scope,), context=context)], in_scope
     if levers.ambiguous:
-        return [game(levers, setting, scopes=(0.0, 1.0), weights=(1 - in_scope, in_scope))], in_scope
-    return [game(levers, setting, scopes=(scope,)) for scope in (0.0, 1.0)], in_scope
+        weights = 1 - in_scope, in_scope
+        return [game(levers, setting, scopes=(0.0, 1.0), weights=weights, context=context)], in_scope
+    return [game(levers, setting, scopes=(scope,), context=context) for scope in (0.0, 1.0)], in_scope
 
 
 def game(
@@ -46,6 +54,7 @@ def game(
     *,
     scopes: tuple[float, ...],
     weights: tuple[float, ...] = (1.0,),
+    context: Context = START,
 ) -> Game:
     """Return the arrays of one crisis game.
 
@@ -55,7 +64,10 @@ def game(
         For each scope, the share of the obligation that holds there: 0 outside, 1 inside.
     weights
         Probability of each scope.
+    context
+        Where years have led to when a crisis opens; the start if not given.
     """
+    levers = _in_context(levers, context)
     settings = setting.parameters
     scenario = setting.scenario
     rung, support, provoked = (
@@ -84,7 +96,7 @@ def game(
         first_support=first,
         first_fight=first + levers.vote_delay,
         theta=_stakes(levers, setting),
-        prior=np.tile(type_weights(settings.types), (3, 1)),
+        prior=_prior(setting, context),
         estimate=_estimate(levers.accuracy, settings.types),
         scope=np.array(weights),
         origin=np.array([arises, 1.0 - arises]),
@@ -99,6 +111,63 @@ def game(
         running=running_by_scope,
         restrain=_audience(setting)[2] * _step_height(rung) * (support > 0),
     )
+
+
+def faith(types: int, tilt: float) -> NDArray[np.uint64]:
+    """Return the first word of each class of the defender's resolve, ascending from 0, shape (2, K).
+
+    If it is steadfast (row 1) class k has a probability in proportion to ``1 + tilt * rank``, if it is
+    wavering (row 0) to ``1 - tilt * rank``, with ranks equally spaced from -1 to 1. The edges between classes
+    are rounded up to whole words, so that without a tilt both rows are the edges of
+    :func:`~entangle_kernels.quantise.type_weights`.
+    """
+    share = Fraction(tilt)
+    edges = []
+    for sign in (-1, 1):
+        # sum of the ranks below class k
+        below = [
+            Fraction(k * (k - 1), max(types - 1, 1)) - k if types > 1 else Fraction(0) for k in range(types)
+        ]
+        edges.append([math.ceil((k + sign * share * below[k]) * WORDS / types) for k in range(types)])
+    return np.array(edges, np.uint64)
+
+
+def dispositions(types: int, tilt: float) -> Floats:
+    """Return the probability of each class if the defender is wavering, and if it is steadfast, shape (2, K).
+
+    Multiples of 2^-32: those that :func:`faith` gives.
+    """
+    return _weights(faith(types, tilt).astype(np.float64))
+
+
+def _weights(edges: Floats) -> Floats:
+    """Return the probability of each class from the first word of each, along the last axis."""
+    weights: Floats = np.diff(edges, append=np.full((*edges.shape[:-1], 1), float(WORDS))) / WORDS
+    return weights
+
+
+def _in_context(levers: Levers, context: Context) -> Levers:
+    """Return the levers with the capabilities that the context has led to; only their ratios matter."""
+    challenger, protege, defender = levers.capability
+    return replace(
+        levers,
+        capability=(challenger, protege * math.exp(context.local), defender * math.exp(context.backing)),
+    )
+
+
+def _prior(setting: Setting, context: Context) -> Floats:
+    """Return the probability of each type of each actor, shape (3, K), in multiples of 2^-32.
+
+    The public belief mixes the defender's dispositions. At even odds no edge between classes lies further
+    than a word from that of equal classes: the tilts cancel, and the rounding up of two edges is left.
+    """
+    types = setting.parameters.types
+    prior = np.tile(type_weights(types), (3, 1))
+    if context.odds is not None:
+        wavering, steadfast = faith(types, setting.peacetime.tilt).astype(np.float64)
+        belief = 1.0 / (1.0 + math.exp(-context.odds))
+        prior[2] = _weights(np.rint(belief * steadfast + (1.0 - belief) * wavering))
+    return prior
 
 
 def _stakes(levers: Levers, setting: Setting) -> Floats:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
+from entangle.peacetime import Peacetime
 from entangle.vocabulary import SUPPORTS
 
 if TYPE_CHECKING:
@@ -78,17 +79,40 @@ class Levers:
 
 
 @dataclass(frozen=True)
+class Context:
+    """Where years have led strengths and beliefs to, when a crisis opens.
+
+    Parameters
+    ----------
+    local, backing
+        Log of the protégé's, and of the defender's, capability over the challenger's, relative to the start.
+    odds
+        Log odds of the public belief that the defender is steadfast; None if nobody asks, and every class of
+        its resolve is equally likely.
+    """
+
+    local: float = 0.0
+    backing: float = 0.0
+    odds: float | None = None
+
+
+#: The context of a crisis at the start, of which no years are told.
+START: Final = Context()
+
+
+@dataclass(frozen=True)
 class Setting:
     """Who is bound, where, and under which structural parameters: what clause functions may look at."""
 
     scenario: Scenario
     actors: dict[str, Actor]
     parameters: Parameters
+    peacetime: Peacetime = field(default_factory=Peacetime)
 
     @classmethod
     def of(cls, study: Study) -> Setting:
         """Return the setting of a study."""
-        return cls(study.scenario, dict(study.actors), study.parameters)
+        return cls(study.scenario, dict(study.actors), study.parameters, study.peacetime)
 
     @property
     def seats(self) -> tuple[Actor, Actor, Actor]:

@@ -68,6 +68,37 @@ def changes(
     return found
 
 
+def common_bits(words: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Return how often each bit is set in two worlds' words at once.
+
+    Parameters
+    ----------
+    words
+        A word for each trajectory in each world, shape (worlds, trajectories).
+
+    Returns
+    -------
+    array of shape (worlds, worlds, 64)
+        For each pair a <= b, how many trajectories have the bit in both; 0 elsewhere.
+    """
+    found = np.zeros((len(words), len(words), BITS), np.int64)
+    _common_bits(words, found)
+    return found
+
+
+@jit
+def _common_bits(words, found):  # type: ignore[no-untyped-def]
+    worlds, n = words.shape
+    both = np.empty(_CHUNK, np.uint64)
+    for a in range(worlds):
+        for b in range(a, worlds):
+            for start in range(0, n, _CHUNK):
+                size = min(_CHUNK, n - start)
+                for i in range(size):
+                    both[i] = words[a, start + i] & words[b, start + i]
+                add_bits(both[:size], found[a, b])
+
+
 @jit
 def _coincidences(cells, left, right, found):  # type: ignore[no-untyped-def]
     worlds, n = cells.shape
