@@ -22,11 +22,14 @@ from entangle_kernels.game import (
     combinations,
     information_sets,
     live_states,
+    padded,
 )
 from entangle_kernels.ladder import STATES
-from entangle_kernels.sweep import backward, forward
+from entangle_kernels.sweep import LANES, ROWS, backward_with, by_set, forward
 
 TOLERANCE = 1e-10
+#: Change of a choice probability in the first sweep from which a start is as bad as none.
+FAR = 0.3
 
 
 class ConvergenceError(RuntimeError):
@@ -73,13 +76,14 @@ class Solution(NamedTuple):
 def solve(game: Game, *, start: Solution | None = None, tolerance: float = TOLERANCE) -> Solution:
     """Return the equilibrium of `game`, on the principal branch.
 
-    Accelerated sweeps settle most games. Where they cycle, the precision is raised from zero in steps, which
-    takes about three times as many sweeps and keeps to the branch by construction.
+    Accelerated sweeps settle the game from the solution of a similar one if it is near, or else from uniform
+    play. Where they cycle, the precision is raised from zero in steps, which takes five to ten times as
+    many sweeps and keeps to the branch by construction.
 
     Parameters
     ----------
     start
-        Solution of a similar game of the same sizes to start from.
+        Solution of a similar game of the same sizes to start from. It is left aside where it is far off.
     tolerance
         Largest change of a choice probability at which the search stops.
 
@@ -89,12 +93,19 @@ def solve(game: Game, *, start: Solution | None = None, tolerance: float = TOLER
         If no attempt settles.
     """
     sweeps = Sweeps(game)
-    point = sweeps.uniform() if start is None else sweeps.pack(start.policy, start.enter)
-    point, error = accelerate(sweeps.damped(0.5), point, tolerance=tolerance / 2, most=50)
-    if size(error) <= tolerance / 2:
-        point, error = newton(sweeps, point, tolerance=tolerance)  # a step at most
-        if size(error) <= tolerance:
-            return sweeps.solution(point)
+    # sweeps that are damped to the end are slower, and settle a few games that the others do not
+    attempts = [(sweeps.uniform(), 0.0, 60, np.inf), (sweeps.uniform(), 0.5, 80, np.inf)]
+    if start is not None:
+        attempts.insert(0, (sweeps.pack(start.policy, start.enter), 0.0, 25, FAR))
+    for point, least, most, far in attempts:
+        # of the last 10 differences instead of the last 5, the shipped games take no fewer sweeps
+        point, error = accelerate(
+            sweeps.eased(least), point, tolerance=tolerance / 2, most=most, memory=5, far=far
+        )
+        if size(error) <= tolerance / 2:
+            solution = sweeps.solution(sweeps.feasible(point))
+            if solution.residual <= tolerance:
+                return solution
     return trace(game, tolerance=tolerance, spent=sweeps.count)
 
 
@@ -141,7 +152,8 @@ class Sweeps:
         self.count = 0
         self.allowed = allowed_moves(game)
         self.live = live_states(game, self.allowed)
-        self.combos = combinations(game)
+        # with rows of whole vectors that start where cache lines do a sweep takes 12 % less
+        self.combos = padded(combinations(game), LANES)
         sets = information_sets(game)
         exists = np.zeros((3, sets), np.bool_)
         for actor in range(3):
@@ -149,22 +161,46 @@ class Sweeps:
         used = np.moveaxis(self.allowed & self.live[:, :3, :, np.newaxis], 1, 0)
         self.moves = used[:, :, :, np.newaxis, :] & exists[:, np.newaxis, np.newaxis, :, np.newaxis]
         self.opens = exists[:2] & (game.origin > 0)[:, np.newaxis]
-        self.reach = np.zeros((game.rounds, 4, STATES, self.combos.weight.size))
+        self.reach = aligned(game.rounds, 4, STATES, self.combos.weight.size)
+        self.worth = aligned(ROWS, 3, self.combos.weight.size)
         self.values = np.zeros((3, 2))
+        self.used = np.flatnonzero(self.moves)
+        # kept, as `reach` and `worth` are: fresh memory comes page by page
+        self._unpacked = [(np.zeros(self.moves.shape), np.zeros(self.opens.shape)) for _ in range(2)]
 
     def __call__(self, point: Floats, damping: float = 0.0) -> Floats:
         """Return the logit of what every move is worth if everyone believes `point`."""
         self.count += 1
-        old, old_enter = self.unpack(point)
-        policy, enter = np.zeros_like(old), np.zeros_like(old_enter)
+        old, old_enter = self._unpacked[0]
+        policy, enter = self._unpacked[1]
+        old.ravel()[self.used], old_enter[self.opens] = point[: self.used.size], point[self.used.size :]
         parts = self.game, self.combos, self.allowed, self.live
         forward(*parts, old, old_enter, self.reach)
-        backward(*parts, self.reach, old, damping, policy, enter, self.values)
-        return self.pack(policy, enter)
+        backward_with(*parts, self.reach, old, damping, policy, enter, self.values, self.worth)
+        return np.concatenate([policy.ravel()[self.used], enter[self.opens]])
 
     def damped(self, damping: float) -> Callable[[Floats], Floats]:
         """Return the map that moves only a share ``1 - damping`` of the way to the answer."""
         return lambda point: point + (1.0 - damping) * (self(point, damping) - point)
+
+    def eased(self, least: float = 0.0) -> Callable[[Floats], Floats]:
+        """Return the map that is damped within a sweep as long as the last error was large, or by `least`.
+
+        Moves all the way to the answer: earlier moves reckon with some of the old later policies, that is
+        all. Going only half of the way besides took 30 sweeps instead of 15, and did not settle where
+        bluffs feed on beliefs (South Korea with a treaty: 29). Undamped from the start, those do not
+        settle either; damped to the end, they take 36.
+        """
+        damping = 0.5
+
+        def answer(point: Floats) -> Floats:
+            nonlocal damping
+            image = self(point, damping)
+            off = size(image - point)
+            damping = max(least, 0.5 if off > 0.2 else 0.3 if off > 0.02 else 0.0)
+            return image
+
+        return answer
 
     def uniform(self) -> Floats:
         """Return the point at which every move is equally likely: the solution at precision 0."""
@@ -191,8 +227,15 @@ class Sweeps:
         """Return the solution at `point`, with the residual and the beliefs of one more sweep."""
         residual = size(self(point) - point)
         policy, enter = self.unpack(point)
-        reached = np.zeros((3, *self.live.shape[::2], enter.shape[1]))
-        for actor in range(3):
-            by_set = np.moveaxis(reached[actor], -1, 0)
-            np.add.at(by_set, self.combos.info[actor], np.moveaxis(self.reach[:, actor], -1, 0))
+        reached = np.zeros(policy.shape[:-1])
+        by_set(self.reach, self.live, self.combos.info, reached)
         return Solution(policy, enter, reached, self.values @ self.game.origin, residual, self.count)
+
+
+def aligned(*shape: int) -> Floats:
+    """Return zeros whose rows start where cache lines do, if they fill them."""
+    length = int(np.prod(shape))
+    memory = np.zeros(length + 8)
+    first = -memory.ctypes.data // 8 % 8
+    rows: Floats = memory[first : first + length].reshape(shape)
+    return rows

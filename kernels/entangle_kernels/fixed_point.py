@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from entangle_kernels.linear import combine, dot, gram, least_squares, norm, solve_positive
+from entangle_kernels.linear import combine, dot, least_squares, norm, overlaps, solve_positive
 
 Floats = NDArray[np.float64]
 
@@ -38,33 +38,62 @@ def size(error: Floats) -> float:
 
 
 def accelerate(
-    sweep: Map, point: Floats, *, tolerance: float, most: int, memory: int = 10
+    sweep: Map, point: Floats, *, tolerance: float, most: int, memory: int = 10, far: float = np.inf
 ) -> tuple[Floats, Floats]:
     """Return the last point of Anderson-accelerated sweeps and its error (image minus point).
 
     Mixes the last `memory` differences so that their combined error is least (Walker & Ni 2011, SIAM J.
-    Numer. Anal. 49: 1715-1735). Stops at `tolerance` or after `most` sweeps.
+    Numer. Anal. 49: 1715-1735). Stops at `tolerance`, after `most` sweeps, or at once
+    if the first error exceeds `far`.
     """
-    points: list[Floats] = []
-    errors: list[Floats] = []
+    history = _History(point.size, memory)
     error = np.full_like(point, np.inf)
-    for _ in range(most):
-        error = sweep(point) - point
-        if size(error) <= tolerance:
+    for done in range(most):
+        image = sweep(point)
+        error = image - point
+        if size(error) <= tolerance or (done == 0 and size(error) > far):
             break
-        points = [*points, point][-memory - 1 :]
-        errors = [*errors, error][-memory - 1 :]
-        point = point + error
-        if len(errors) >= 3:
-            differences = np.diff(np.stack(errors), axis=0)
-            steps = np.diff(np.stack(points), axis=0) + differences
-            normal = gram(differences)
-            # a trace of regularisation: near the end the differences are rounding noise
-            normal += 1e-10 * np.trace(normal) * np.eye(len(normal))
-            overlaps = np.array([dot(row, error) for row in differences])
-            point = point - combine(solve_positive(normal, overlaps), steps)
-            point = np.clip(point, 0.0, 1.0)
+        history.add(image, error)
+        point = image if history.count < 2 else np.clip(history.mixed(image, error), 0.0, 1.0)
     return point, error
+
+
+class _History:
+    """The last differences of images and errors, and the inner products of the latter."""
+
+    def __init__(self, length: int, memory: int) -> None:
+        self.images = np.empty((memory, length))
+        self.errors = np.empty((memory, length))
+        self.gram = np.zeros((memory, memory))
+        self.count = 0  # of differences so far
+        self.last: tuple[Floats, Floats] | None = None
+
+    def add(self, image: Floats, error: Floats) -> None:
+        """Take in a sweep."""
+        if self.last is not None:
+            row = self.count % len(self.images)
+            self.count += 1
+            np.subtract(image, self.last[0], out=self.images[row])
+            np.subtract(error, self.last[1], out=self.errors[row])
+            held = self.held
+            products = overlaps(self.errors[:held], self.errors[row])
+            self.gram[row, :held] = self.gram[:held, row] = products
+        self.last = image, error
+
+    @property
+    def held(self) -> int:
+        """How many differences there are to mix."""
+        return min(self.count, len(self.images))
+
+    def mixed(self, image: Floats, error: Floats) -> Floats:
+        """Return the image less what the differences say of its error."""
+        held = self.held
+        normal = self.gram[:held, :held]
+        # a trace of regularisation: near the end the differences are rounding noise
+        normal = normal + 1e-10 * np.trace(normal) * np.eye(held)
+        weights = solve_positive(normal, overlaps(self.errors[:held], error))
+        mixed: Floats = image - combine(weights, self.images[:held])
+        return mixed
 
 
 def newton(

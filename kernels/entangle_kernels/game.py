@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from entangle_kernels.jit import jit
 from entangle_kernels.ladder import (
     BACK_DOWN,
     END_SHIFT,
@@ -120,6 +121,18 @@ def combinations(game: Game) -> Combinations:
     return Combinations(weight, z.astype(np.int64), theta, info)
 
 
+def padded(combos: Combinations, multiple: int) -> Combinations:
+    """Return the combinations, with idle ones of no weight up to the next multiple of a number."""
+    idle = -combos.weight.size % multiple
+    tail = ((0, 0), (0, idle))
+    return Combinations(
+        np.pad(combos.weight, (0, idle)),
+        np.pad(combos.scope, (0, idle)),
+        np.pad(combos.theta, tail),
+        np.pad(combos.info, tail),
+    )
+
+
 def information_sets(game: Game) -> int:
     """Return H, the number of information sets that an actor can be in at one state, at most."""
     return int(game.scope.size * game.estimate.shape[0] * game.theta.shape[1])
@@ -141,33 +154,39 @@ def allowed_moves(game: Game) -> NDArray[np.bool_]:
 def live_states(game: Game, allowed: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return which states can be reached at each stage of each round, shape (rounds, 4, states)."""
     live = np.zeros((game.rounds, 4, STATES), np.bool_)
-    for origin in range(2):
-        if game.origin[origin] > 0:
-            live[0, 0, game.start[origin]] = True
-    for t in range(game.rounds):
-        for stage in range(4):
-            for state in np.flatnonzero(live[t, stage]):
-                for outcome in range(OUTCOMES):
-                    if not _possible(game, allowed, t, stage, int(state), outcome):
-                        continue
-                    step = int(game.step[0, stage, state, outcome])
-                    if (step >> END_SHIFT) & 7:
-                        continue
-                    if stage < 3:
-                        live[t, stage + 1, step & STATE_MASK] = True
-                    elif t + 1 < game.rounds:
-                        live[t + 1, 0, step & STATE_MASK] = True
+    live[0, 0, game.start[game.origin > 0]] = True
+    _follow(game.step, game.nature, game.passes, allowed, live)
     return live
 
 
-def _possible(game: Game, allowed: NDArray[np.bool_], t: int, stage: int, state: int, outcome: int) -> bool:
+@jit
+def _follow(step, nature, passes, allowed, live):  # type: ignore[no-untyped-def]
+    """Mark whatever can follow on what is marked; as plain Python it took as long as two sweeps."""
+    for t in range(live.shape[0]):
+        for stage in range(4):
+            for state in range(STATES):
+                if not live[t, stage, state]:
+                    continue
+                for outcome in range(OUTCOMES):
+                    packed = step[0, stage, state, outcome]
+                    if (packed >> END_SHIFT) & 7 or not _possible(
+                        nature, passes, allowed, t, stage, state, outcome
+                    ):
+                        continue
+                    if stage < 3:
+                        live[t, stage + 1, packed & STATE_MASK] = True
+                    elif t + 1 < live.shape[0]:
+                        live[t + 1, 0, packed & STATE_MASK] = True
+
+
+@jit
+def _possible(nature, passes, allowed, t, stage, state, outcome):  # type: ignore[no-untyped-def]
     if stage == 3:
-        return bool(game.nature[state, outcome] > 0)
+        return nature[state, outcome] > 0
     if stage < 2:
-        return outcome <= ESCALATE and bool(allowed[t, stage, state, outcome])
+        return outcome <= ESCALATE and allowed[t, stage, state, outcome]
     if outcome <= HOLD:
-        return bool(allowed[t, 2, state, outcome])
+        return allowed[t, 2, state, outcome]
     if not allowed[t, 2, state, ESCALATE]:
         return False
-    passes = game.passes[state]
-    return bool(passes > 0) if outcome == PASSED else bool(passes < 1) and outcome < PASSED
+    return passes[state] > 0 if outcome == PASSED else passes[state] < 1 and outcome < PASSED

@@ -1,7 +1,7 @@
 """The little linear algebra that the fixed-point search needs, summed in one fixed order.
 
 A BLAS adds in an order that depends on the processor and on its number of threads, and a last bit of a policy
-can become another threshold. These loops add from left to right, everywhere.
+can become another threshold. These loops add in an order that is written down.
 """
 
 from __future__ import annotations
@@ -13,11 +13,27 @@ from entangle_kernels.jit import jit
 
 @jit
 def dot(left, right):  # type: ignore[no-untyped-def]
-    """Return the inner product of two vectors."""
-    total = 0.0
-    for i in range(left.size):
-        total += left[i] * right[i]
-    return total
+    """Return the inner product of two vectors: eight sums of every eighth term, then those in pairs.
+
+    One sum would wait for each addition to end before the next: this takes a quarter of the time.
+    """
+    s0, s1, s2, s3, s4, s5, s6, s7 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    whole = left.size // 8 * 8
+    for first in range(0, whole, 8):
+        i = np.uint64(first)
+        s0 += left[i] * right[i]
+        s1 += left[i + np.uint64(1)] * right[i + np.uint64(1)]
+        s2 += left[i + np.uint64(2)] * right[i + np.uint64(2)]
+        s3 += left[i + np.uint64(3)] * right[i + np.uint64(3)]
+        s4 += left[i + np.uint64(4)] * right[i + np.uint64(4)]
+        s5 += left[i + np.uint64(5)] * right[i + np.uint64(5)]
+        s6 += left[i + np.uint64(6)] * right[i + np.uint64(6)]
+        s7 += left[i + np.uint64(7)] * right[i + np.uint64(7)]
+    rest = 0.0
+    for first in range(whole, left.size):
+        i = np.uint64(first)
+        rest += left[i] * right[i]
+    return ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7)) + rest
 
 
 @jit
@@ -27,14 +43,11 @@ def norm(vector):  # type: ignore[no-untyped-def]
 
 
 @jit
-def gram(rows):  # type: ignore[no-untyped-def]
-    """Return the inner products of all pairs of rows, shape (rows, rows)."""
-    n = rows.shape[0]
-    products = np.empty((n, n))
-    for i in range(n):
-        for j in range(i + 1):
-            products[i, j] = dot(rows[i], rows[j])
-            products[j, i] = products[i, j]
+def overlaps(rows, vector):  # type: ignore[no-untyped-def]
+    """Return the inner product of each row with a vector."""
+    products = np.empty(rows.shape[0])
+    for i in range(rows.shape[0]):
+        products[i] = dot(rows[i], vector)
     return products
 
 

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import reference
+from entangle.lowering import Setting, games, lower
+from entangle.lowering.levers import Context
+from entangle.study import Study
 from entangle_kernels import ladder
 from entangle_kernels.equilibrium import ConvergenceError, Solution, solve, trace
-from entangle_kernels.game import Game
+from entangle_kernels.game import Game, allowed_moves, combinations, live_states, padded
+from entangle_kernels.sweep import _exponential, backward, forward
 from reference.games import crisis_game
+
+CONFIGS = Path(__file__).parents[2] / "configs"
 
 #: What is in every game that is left to its defaults: private resolve, a promise, an accident.
 GAMES: dict[str, dict[str, Any]] = {
@@ -211,6 +218,67 @@ def test_a_good_start_saves_sweeps_and_changes_nothing() -> None:
     cold, warm = solve(game, tolerance=1e-12), solve(game, start=near, tolerance=1e-12)
     assert warm.sweeps < cold.sweeps
     assert np.abs(warm.policy - cold.policy).max() < 1e-10
+
+
+@pytest.mark.parametrize("pact", ["no_pact", "treaty"])
+def test_solutions_from_neighbours_are_those_from_nowhere(pact: str) -> None:
+    study = Study.load(CONFIGS / "baseline.toml")
+    setting = Setting.of(study)
+    levers = lower(study.pacts[pact], setting)
+    before = solve(games(levers, setting)[0][0], tolerance=1e-11)
+    for local in (-0.1, 0.0, 0.1):
+        for backing in (-0.1, 0.0, 0.1):
+            game = games(levers, setting, context=Context(local=local, backing=backing))[0][0]
+            cold, warm = solve(game, tolerance=1e-11), solve(game, start=before, tolerance=1e-11)
+            assert np.abs(warm.policy - cold.policy).max() < 1e-9
+            assert np.abs(warm.enter - cold.enter).max() < 1e-9
+            assert warm.sweeps < cold.sweeps
+            before = warm
+
+
+def test_a_start_that_is_far_off_does_no_harm() -> None:
+    game = crisis_game(rounds=4, precision=3.0)
+    cold = solve(game, tolerance=1e-12)
+    # everybody does what is worst for them
+    far = solve(game._replace(precision=-30.0 * game.precision, rounds=4), tolerance=1.0)
+    assert np.abs(far.policy - cold.policy).max() > 0.9
+    warm = solve(game, start=far, tolerance=1e-12)
+    assert np.abs(warm.policy - cold.policy).max() < 1e-10
+
+
+def test_idle_combinations_change_nothing() -> None:
+    game = crisis_game(types=3, estimates=2, scopes=2, rounds=2)
+    combos, allowed = combinations(game), allowed_moves(game)
+    live = live_states(game, allowed)
+    solution = solve(game)
+    answers = []
+    for chosen in (combos, padded(combos, 64)):
+        reach = np.zeros((game.rounds, 4, ladder.STATES, chosen.weight.size))
+        policy, enter = np.zeros_like(solution.policy), np.zeros_like(solution.enter)
+        values = np.zeros((3, 2))
+        forward(game, chosen, allowed, live, solution.policy, solution.enter, reach)
+        backward(game, chosen, allowed, live, reach, solution.policy, 0.5, policy, enter, values)
+        answers.append((reach[..., : combos.weight.size], policy, enter, values))
+    for plain, wide in zip(*answers, strict=True):
+        assert np.array_equal(plain, wide)
+
+
+@pytest.mark.parametrize("size", [1, 7, 8, 64, 129])
+def test_exponentials_are_right_to_two_units(size: int) -> None:
+    numbers = -np.concatenate([[0.0], np.logspace(-18, np.log10(708.0), 4 * size - 1)])[::4]
+    bits = np.zeros(size, np.int64)
+    rows = np.stack([numbers, numbers])
+    _exponential(rows, 1, size, bits, bits.view(np.float64))
+    assert np.array_equal(rows[0], numbers)
+    exact = np.array([math.exp(number) for number in numbers])
+    assert (np.abs(rows[1] - exact) <= 2 * np.spacing(exact)).all()
+
+
+def test_exponentials_of_what_is_out_of_range() -> None:
+    rows = np.array([[-np.inf, -1e300, -709.0, np.nan, 0.0]])
+    bits = np.zeros(5, np.int64)
+    _exponential(rows, 0, 5, bits, bits.view(np.float64))
+    assert np.array_equal(rows[0], [0.0, 0.0, 0.0, np.nan, 1.0], equal_nan=True)
 
 
 @pytest.mark.parametrize("find", [solve, trace])
