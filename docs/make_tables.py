@@ -86,6 +86,8 @@ REASONS: Final[dict[str, str]] = {
     "promise and not from interest alone",
     "breach_per_round": "standing by is held against a state while it does so, and most of all at the "
     "partner's defeat",
+    "breach_resolve": "a government that cares more for what is at stake cares more for its word; it is also "
+    "what makes a defender's conduct tell others something: most of what it does is owed to its promise",
     "tripwire": "leaving one's own struck bases unanswered costs something, but less than the war would; "
     "small forces should deter little (Reiter & Poast 2021)",
     "grievance": "foreign bases next door raise the stake a little (Jervis 1978)",

@@ -13,6 +13,8 @@ import numpy as np
 
 from entangle.horizon import losses, prizes
 from entangle.lowering import Setting, lower
+from entangle.pact import Pact
+from entangle.solving import EMPTY
 from entangle_kernels import ladder
 from entangle_kernels.peace import GRIEVANCES, Peace
 from entangle_kernels.quantise import WORDS
@@ -31,9 +33,9 @@ _GRIEVANCE = {
 
 
 def between(study: Study, pact: str) -> Peace:
-    """Return what moves between the crises of a pact."""
+    """Return what moves between the crises of a pact; of none if its name is EMPTY."""
     setting = Setting.of(study)
-    terms, years = study.pacts[pact], study.peacetime
+    terms, years = Pact() if pact == EMPTY else study.pacts[pact], study.peacetime
     levers = lower(terms, setting)
     challenger, protege, defender = setting.seats
     rates = [

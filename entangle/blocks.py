@@ -7,11 +7,12 @@ grow with their number.
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from entangle.executors import writable
 from entangle.outcomes import OUTCOMES
 from entangle.questions import HAPPENED, LEFT, RIGHT
 from entangle_kernels import crisis, tally
@@ -77,10 +78,7 @@ def play(plan: Plan, seed: int, first: int, size: int) -> Part:
     shared = np.zeros((worlds, worlds, tally.BITS), np.int64)
     changed = np.zeros((worlds, 2, 2, tally.BITS), np.int64)
     watched = np.zeros((-(-size // BLOCK), len(plan.watched), 2), np.int64)
-    own = plan._replace(
-        worlds=tuple(map(_own, plan.worlds)),
-        rivals=tuple(None if pair is None else Rivals(*map(_own, pair)) for pair in plan.rivals),
-    )
+    own = writable(plan)
     if plan.paired or plan.watched:
         for block, start in enumerate(range(0, size, BLOCK)):
             where = {"seed": seed, "first": first + start, "size": min(BLOCK, size - start)}
@@ -110,16 +108,3 @@ def _block(plan: Plan, counts: Counts, changed: Counts, **where: int) -> list[cr
             changed[world, i] += tally.changes(found.cells, others, chosen, HAPPENED)
         ended.append(found)
     return ended
-
-
-def _own(tables: Tables) -> Tables:
-    """Return the tables with writable arrays, for which code is compiled already.
-
-    Arrays that came from another process may be read-only, which is another type to the compiler.
-    """
-    read_only: dict[str, Any] = {
-        name: value.copy()
-        for name, value in tables._asdict().items()
-        if isinstance(value, np.ndarray) and not value.flags.writeable
-    }
-    return tables._replace(**read_only)

@@ -144,6 +144,28 @@ def _dataset(study: Study, names: list[str], probability: Floats, kept: NDArray[
         "contribution": ((*each, "channel"), contribution, "what the channel adds (Shapley value)"),
     }
     given = [outcome.given if own else _PER_DISPUTE for outcome, own in zip(OUTCOMES, kept, strict=True)]
+    return labelled(
+        study, names, numbers, given, method="exact; Shapley value of each channel over 16 worlds"
+    )
+
+
+def labelled(
+    study: Study,
+    names: Sequence[str],
+    numbers: Mapping[str, tuple[tuple[str, ...], Floats | NDArray[np.int64], str]],
+    given: Sequence[str],
+    *,
+    method: str,
+) -> xr.Dataset:
+    """Return numbers by pact, world, outcome and channel as a labelled table.
+
+    Parameters
+    ----------
+    numbers
+        Dimensions, values and text of each variable.
+    given
+        What each outcome is conditional on.
+    """
     world = np.arange(worlds.WORLDS)
     data = xr.Dataset(
         {
@@ -152,7 +174,7 @@ def _dataset(study: Study, names: list[str], probability: Floats, kept: NDArray[
         },
         coords={
             "pact": ("pact", _words(names), {"long_name": "pact"}),
-            "outcome": ("outcome", _words(o.name for o in OUTCOMES), {"long_name": "outcome of a dispute"}),
+            "outcome": ("outcome", _words(o.name for o in OUTCOMES), {"long_name": "outcome"}),
             "meaning": ("outcome", _words(o.meaning for o in OUTCOMES), {"long_name": "what happened"}),
             "given": ("outcome", _words(given), {"long_name": "what the probability is conditional on"}),
             "channel": ("channel", _words(CHANNELS), {"long_name": "through what the pact acts"}),
@@ -178,7 +200,7 @@ def _dataset(study: Study, names: list[str], probability: Floats, kept: NDArray[
         "summary": "What each pact changes, divided over the channels through which it acts.",
         "source": f"entangle {provenance.package_version()}, a Monte Carlo risk engine for security pacts",
         "date_created": provenance.now(),
-        "method": "exact; Shapley value of each channel over 16 worlds",
+        "method": method,
         "study": json.dumps(study.to_dict(), ensure_ascii=False, indent=1),
         "fingerprint": study.fingerprint,
     }

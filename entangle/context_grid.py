@@ -27,6 +27,8 @@ ORIGIN: Final[Point] = (0.0, 0.0, 0.0)
 AXES: Final = ("local", "backing", "odds")
 #: One step of the lattice at level 0, by axis.
 UNITS: Final[Point] = (1.0, 1.0, 3.0)
+#: How far an axis may reach beyond the further end of its range [units].
+FARTHEST: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -47,12 +49,17 @@ class Axis:
 
     @classmethod
     def covering(cls, low: float, high: float, *, unit: float) -> Axis:
-        """Return the coarsest axis of at least three points on the lattice; of one if there is no range."""
+        """Return the coarsest axis on the lattice that does not reach far beyond its range.
+
+        What lies beyond is hardly ever visited, and hard to solve. An axis without a range has one point.
+        """
         widest = max(-low, high) / unit
         if widest == 0.0:
             return cls(0.0, 0.0, unit)
-        axis = cls(low, high, unit * 2.0 ** math.ceil(math.log2(widest)))
-        return axis if len(axis.points) > 2 else axis.halved()
+        spacing = 2.0 ** math.ceil(math.log2(widest))
+        while math.ceil(widest / spacing) * spacing > widest + FARTHEST:
+            spacing /= 2.0
+        return cls(low, high, unit * spacing)
 
     @property
     def points(self) -> list[float]:

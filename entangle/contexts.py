@@ -14,30 +14,29 @@ import math
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 from weakref import WeakValueDictionary
 
 import numpy as np
-from numpy.typing import NDArray
 
 from entangle import horizon
 from entangle.context_grid import AXES, ORIGIN, UNITS, Axis, Grid, Point, inwards, outwards, way_out
 from entangle.errors import ConvergenceError
 from entangle.executors import worker_count
+from entangle.expectations import EVENTS, by_disposition, expectations, news
 from entangle.lowering import Levers, Setting, game, lower, no_pact
-from entangle.lowering.arrays import dispositions, faith
+from entangle.lowering.arrays import dispositions
 from entangle.lowering.levers import Context
-from entangle.outcomes import OUTCOMES
 from entangle.pact import Pact
 from entangle.solve_cache import SolveCache, key_of
 from entangle.solving import EMPTY
-from entangle_kernels import equilibrium, exact, ladder, quantise, worlds
+from entangle_kernels import equilibrium, exact, quantise
 from entangle_kernels.equilibrium import Solution
 from entangle_kernels.follow import follow
 from entangle_kernels.game import Floats, Game
-from entangle_kernels.peace import Contexts
-from entangle_kernels.quantise import WORDS, Tables
+from entangle_kernels.quantise import Tables
 
 if TYPE_CHECKING:
     from entangle.study import Study
@@ -45,23 +44,16 @@ if TYPE_CHECKING:
 #: Points that an axis may have at most, and a grid.
 MOST_POINTS: Final = 9
 MOST_CONTEXTS: Final = 200
-#: How far the log odds are covered to either side of the prior's.
+#: How far the log odds are covered to either side of the prior's, at most.
 ODDS_REACH: Final = 3.0
-#: News is kept within this.
-LOUDEST: Final = 3.0
+#: An axis along which probabilities differ by less than this share of the error wanted has one point.
+NEGLIGIBLE: Final = 0.1
 #: Outcomes whose probabilities the grid has to get right.
 WATCHED: Final = ("challenge", "provocation", "war", "defender_fights", "nuclear_use")
 #: Cells of the grid in whose centre the error is measured.
 PROBED: Final = 6
 
 Progress = Callable[[int, int], None]
-Words = NDArray[np.uint32]
-
-_WATCHED: Final = [outcome for outcome in OUTCOMES if outcome.name in WATCHED]
-_MARKS: Final = np.indices(exact.CELLS)[4]
-_ACTIVE: Final = _MARKS & ladder.OBLIGATION_ACTIVE > 0
-_GIVEN: Final = _ACTIVE & (_MARKS & ladder.SUPPORT_REACHED > 0)
-_FAILED: Final = _ACTIVE & ~_GIVEN & (_MARKS & ladder.VOTE_BLOCKED == 0)
 
 
 class Answer(NamedTuple):
@@ -71,14 +63,14 @@ class Answer(NamedTuple):
     ----------
     game, solution
         The game and its equilibrium.
-    chances
-        Exact probabilities of the watched outcomes if the defender is wavering and if it is steadfast, shape
-        (2, outcomes).
+    expected
+        Expectation of each of :data:`~entangle.expectations.QUANTITIES`, by the class of the defender's
+        resolve and the origin of the dispute, shape (K, 2, quantities).
     """
 
     game: Game
     solution: Solution
-    chances: Floats
+    expected: Floats
 
     @property
     def tables(self) -> Tables:
@@ -134,6 +126,11 @@ class Field:
         """Return the exact probability of every ending, given the defender's classes, shape CELLS."""
         return exact.probabilities(self[point].tables, defender=weights)
 
+    @cached_property
+    def dispositions(self) -> Floats:
+        """Probability of each class of a wavering, and of a steadfast, defender's resolve, shape (2, K)."""
+        return dispositions(self.setting.parameters.types, self.setting.peacetime.tilt)
+
     def _solve(self, point: Point, inner: Future[Answer] | None) -> Answer:
         return self._answer(point, None if inner is None else inner.result())
 
@@ -158,7 +155,7 @@ class Field:
                 sweeps=error.sweeps,
             ) from None
         tables = quantise.tables([made], [found], in_scope=1.0)
-        return Answer(made, found, np.array([_chances(tables, row) for row in _dispositions(self)]))
+        return Answer(made, found, expectations(made, tables))
 
     def _found(self, point: Point, made: Game, start: Answer | None, alone: bool) -> Solution:
         """Search from the neighbour inwards; failing that, follow it to here, or the neighbour outwards."""
@@ -212,8 +209,6 @@ class SolvedContexts:
 
     Parameters
     ----------
-    contexts
-        What a history reads.
     grid
         Where the crises are solved.
     predicted
@@ -229,7 +224,6 @@ class SolvedContexts:
         The pact's terms, and the answers with it and without.
     """
 
-    contexts: Contexts
     grid: Grid
     predicted: tuple[float, ...]
     measured: float
@@ -244,25 +238,11 @@ class SolvedContexts:
         """Largest error of a watched outcome's probability between grid points: predicted or measured."""
         return max(math.fsum(self.predicted), self.measured)
 
-    def world(self, channels: int) -> Contexts:
-        """Return what a history reads in the world where only some channels are as under the pact.
-
-        The grid stays, and so does what the partners think that the pact is worth.
-
-        Parameters
-        ----------
-        channels
-            Sum of the channels' bits, 0-15; see :mod:`entangle_kernels.worlds`.
-        """
-        bound = [_mixed(self.bound[point], self.free[point], channels) for point in self.grid.points]
-        return _assembled(self.grid, self.terms, self.bound, self.free, bound)
-
 
 def solve_contexts(
     study: Study,
     pact: str,
     *,
-    channels: int | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
     cache: SolveCache | None = None,
@@ -277,10 +257,7 @@ def solve_contexts(
     Parameters
     ----------
     pact
-        Name of the pact.
-    channels
-        Which channels are as under the pact in a dispute that is bound, 0-15; all if not given. See
-        :meth:`SolvedContexts.world`.
+        Name of the pact, or :data:`~entangle.solving.EMPTY`.
     workers
         Games solved at a time; the processors available if not given.
     progress
@@ -296,21 +273,25 @@ def solve_contexts(
     ConvergenceError
         If an equilibrium could not be found; names the pact and the context.
     """
-    (name,) = study.named([pact])
+    terms = Pact() if pact == EMPTY else study.pacts[study.named([pact])[0]]
     setting = Setting.of(study)
     cache = SolveCache.default() if cache is None else cache
-    terms = study.pacts[name]
-    bound = Field(name, lower(terms, setting), setting, cache)
     free = _without_pact(setting, cache)
+    bound = free if terms.is_empty else Field(pact, lower(terms, setting), setting, cache)
     with free.lock, _Solver((bound, free), workers, progress) as solver:
-        solver.solve([ORIGIN])
-        grid = _coarsest(bound, free, terms)
+        grid, flat = _coarsest(bound, free, terms, solver)
         solver.solve(grid.points)
+        wanted = setting.peacetime.context_error
+        before: tuple[Grid, list[float]] | None = None
+        stuck: set[int] = set()
         while True:
             values = solver.chances(grid.points).reshape(-1, *grid.shape)
             predicted = grid.predicted_errors(values)
-            wanted = setting.peacetime.context_error
-            finer = _finer(grid, predicted, wanted)
+            predicted[2] += flat
+            if before is not None:
+                stuck |= _jumps(before, (grid, predicted), wanted)
+            before = grid, predicted
+            finer = _finer(grid, predicted, wanted, stuck)
             measured = 0.0
             if finer is None or math.fsum(predicted) <= wanted:
                 measured = _measured(grid, values, solver)
@@ -319,9 +300,7 @@ def solve_contexts(
             grid = finer
             solver.solve(grid.points)
     answers = [field[point] for field in (bound, free) for point in grid.points]
-    plain = [answer.tables for answer in answers[: len(grid.points)]]
-    solved = SolvedContexts(
-        contexts=_assembled(grid, terms, bound, free, plain),
+    return SolvedContexts(
         grid=grid,
         predicted=tuple(predicted),
         measured=measured,
@@ -331,7 +310,6 @@ def solve_contexts(
         bound=bound,
         free=free,
     )
-    return solved if channels is None else replace(solved, contexts=solved.world(channels))
 
 
 #: Answers without any pact, by the setting and the cache, as long as somebody holds them.
@@ -380,14 +358,17 @@ class _Solver:
 
     def chances(self, points: Iterable[Point]) -> Floats:
         """Return the probabilities of the watched outcomes, shape (quantities, points)."""
-        found = [[field[point].chances.ravel() for field in self.fields] for point in points]
+        found = [[_watched(field, point) for field in self.fields] for point in points]
         return np.array(found).reshape(len(found), -1).T
 
 
-def _coarsest(bound: Field, free: Field, terms: Pact) -> Grid:
-    """Return the grid to begin with, over the range that a history can be expected to cover."""
+def _coarsest(bound: Field, free: Field, terms: Pact, solver: _Solver) -> tuple[Grid, float]:
+    """Return the grid to begin with, over the range that a history can be expected to cover.
+
+    And the error of having one point on the axis of beliefs, where these change too little to matter.
+    """
     setting = bound.setting
-    peacetime = setting.peacetime
+    solver.solve([ORIGIN])
     prior = bound[ORIGIN].game.prior[2]
     alone = free.cells(ORIGIN, prior)
     share = bound.levers.coverage
@@ -398,18 +379,57 @@ def _coarsest(bound: Field, free: Field, terms: Pact) -> Grid:
         bound=share * bound.cells(ORIGIN, prior) + (1.0 - share) * alone,
         free=alone,
     )
-    # beliefs follow what a defender does who owes something, if it matters to that what kind it is
-    owes = bool((bound[ORIGIN].game.step & (ladder.OBLIGATION_ACTIVE << ladder.MARK_SHIFT)).any())
-    moves = owes and peacetime.tilt > 0 and setting.parameters.types > 1 and peacetime.years > 1
-    reach = ODDS_REACH if moves else 0.0
+    reach = _odds_reach(bound)
     local, backing, odds = (
         Axis.covering(low, high, unit=unit)
         for (low, high), unit in zip([*ranges, (-reach, reach)], UNITS, strict=True)
     )
-    return Grid((local, backing, odds))
+    beliefs: list[Point] = [(0.0, 0.0, x) for x in odds.points]
+    solver.solve(beliefs)
+    values = solver.chances(beliefs)
+    spread = float(np.ptp(values, axis=1).max())
+    if spread < setting.peacetime.context_error * NEGLIGIBLE:
+        return Grid((local, backing, Axis.covering(0.0, 0.0, unit=UNITS[2]))), spread
+    return Grid((local, backing, odds)), 0.0
 
 
-def _finer(grid: Grid, predicted: list[float], wanted: float) -> Grid | None:
+def _odds_reach(bound: Field) -> float:
+    """Return how far the log odds are covered to either side of the prior's.
+
+    Beliefs follow what a defender does who owes something: twice as far as news can be expected to carry them
+    that is as loud as at the start.
+    """
+    setting = bound.setting
+    peacetime, scenario = setting.peacetime, setting.scenario
+    expected = bound[ORIGIN].expected
+    told = np.array(news(expected, bound.dispositions, for_challenger=setting.for_challenger))
+    if peacetime.years == 1 or not told.any():
+        return 0.0
+    disputes = (scenario.challenger_rate + scenario.protege_rate) * bound.levers.coverage * peacetime.years
+    chances = by_disposition(expected, bound.dispositions, for_challenger=setting.for_challenger)
+    kept, failed = EVENTS.index("reliability"), EVENTS.index("abandonment")
+    reach = max(
+        disputes * abs(float(row[kept] * told[0] + row[failed] * told[1]))
+        + horizon.REACH * math.sqrt(disputes * float(row[kept] * told[0] ** 2 + row[failed] * told[1] ** 2))
+        for row in chances
+    )
+    return min(2.0 * reach, ODDS_REACH)
+
+
+def _jumps(before: tuple[Grid, list[float]], after: tuple[Grid, list[float]], wanted: float) -> set[int]:
+    """Return the axes that were halved and are no better for it: between two points an equilibrium jumps.
+
+    Where probabilities are smooth, half the spacing leaves a quarter of the error.
+    """
+    (coarse, was), (fine, is_) = before, after
+    return {
+        axis
+        for axis in range(3)
+        if fine.shape[axis] > coarse.shape[axis] and is_[axis] > wanted and is_[axis] > 0.75 * was[axis]
+    }
+
+
+def _finer(grid: Grid, predicted: list[float], wanted: float, stuck: set[int]) -> Grid | None:
     """Return the grid halved on the axis that is worst predicted, or None if no axis that matters may be."""
     order = sorted(range(3), key=lambda axis: -predicted[axis])
     for axis in order:
@@ -417,7 +437,7 @@ def _finer(grid: Grid, predicted: list[float], wanted: float) -> Grid | None:
         if predicted[axis] == 0.0 or (axis != order[0] and predicted[axis] < wanted / 3.0):
             break
         finer = grid.halved(axis)
-        if max(finer.shape) <= MOST_POINTS and math.prod(finer.shape) <= MOST_CONTEXTS:
+        if axis not in stuck and max(finer.shape) <= MOST_POINTS and math.prod(finer.shape) <= MOST_CONTEXTS:
             return finer
     return None
 
@@ -438,112 +458,18 @@ def _measured(grid: Grid, values: Floats, solver: _Solver) -> float:
     return max(errors)
 
 
-# -- what a history reads --------------------------------------------------------------------------
-
-
-def _assembled(grid: Grid, terms: Pact, bound: Field, free: Field, tables: list[Tables]) -> Contexts:
-    """Return the stacked tables of all contexts, without the pact and then with it.
-
-    Parameters
-    ----------
-    tables
-        The thresholds of a bound dispute at each point.
-    """
-    points = grid.points
-    alone = [free[point].tables for point in points]
-    all_tables = [*alone, *tables]
-    first = tables[0]
-    sets = max(alone[0].estimates, first.estimates) * first.types
-    weights = _dispositions(bound)
-    kept = [_wishes(bound, free, terms, point) for point in points]
-    told = [_news(table, weights) for table in tables]
-    silent = np.zeros((len(points), 2))
-    spacing = [
-        0.0 if size == 1 else 1.0 / axis.spacing for axis, size in zip(grid.axes, grid.shape, strict=True)
-    ]
-    lowest = np.array([axis.points[0] for axis in grid.axes])
-    lowest[2] += bound.prior
-    peacetime, types = bound.setting.peacetime, first.types
-    return Contexts(
-        types=types,
-        estimates=sets // types,
-        rounds=first.rounds,
-        lowest=lowest,
-        inverse=np.array(spacing),
-        points=np.array(grid.shape, np.int64),
-        hit=np.stack([alone[0].hit, first.hit]),
-        scope=np.uint64(round(bound.levers.coverage * WORDS)),
-        faith=faith(types, peacetime.tilt),
-        enter=np.stack([_for_sets(table.enter[:, 1], sets, axis=1) for table in all_tables]),
-        start=np.stack([table.start for table in all_tables]),
-        cut=np.stack([_for_sets(table.cut[1], sets, axis=3) for table in all_tables]),
-        nature=np.stack([table.nature for table in all_tables]),
-        step=np.stack([alone[0].step[1], first.step[1]]),
-        stay=np.concatenate([silent.astype(np.uint64), np.array(kept, np.uint64)]),
-        news=np.concatenate([silent, np.array(told)]),
-    )
-
-
-def _mixed(bound: Answer, free: Answer, channels: int) -> Tables:
-    pact, empty = (
-        worlds.Solved([side.game], [side.solution], [worlds.everywhere(side.game, side.solution)])
-        for side in (bound, free)
-    )
-    return worlds.world(pact, empty, channels, in_scope=1.0)
-
-
-def _for_sets(array: Words, sets: int, *, axis: int) -> Words:
-    """Return thresholds for `sets` information sets: without an estimate, all estimates are heeded alike."""
-    times = [1] * array.ndim
-    times[axis] = sets // array.shape[axis]
-    return np.tile(array, times)
-
-
-def _wishes(bound: Field, free: Field, terms: Pact, point: Point) -> list[int]:
-    """Return below which word the protégé and the defender wish to keep the pact, as whole numbers."""
-    setting = bound.setting
-    peacetime, scenario = setting.peacetime, setting.scenario
-    disputes = (scenario.challenger_rate + scenario.protege_rate) * bound.levers.coverage
-    gained = disputes * (bound[point].solution.value - free[point].solution.value)
-    promise, stationed = peacetime.upkeep
-    stationing = stationed * terms.forces
-    burdens = {
-        1: peacetime.autonomy + stationing * terms.host_support,
-        2: promise + stationing * (1.0 - terms.host_support),
-    }
-    logits = [
-        peacetime.attachment + peacetime.review_precision * (float(gained[actor]) - cost)
-        for actor, cost in burdens.items()
-    ]
-    return [round(WORDS / (1.0 + math.exp(-min(max(x, -700.0), 700.0)))) for x in logits]
-
-
-def _news(tables: Tables, weights: Floats) -> list[float]:
-    """Return what help, and its absence, tell about the defender: logs of ratios of probabilities."""
-    wavering, steadfast = (exact.probabilities(tables, defender=row) for row in weights)
-    return [_loudness(steadfast[event].sum(), wavering[event].sum()) for event in (_GIVEN, _FAILED)]
-
-
-def _loudness(steadfast: float, wavering: float) -> float:
-    if steadfast <= 0.0 and wavering <= 0.0:
-        return 0.0
-    if steadfast <= 0.0 or wavering <= 0.0:
-        return math.copysign(LOUDEST, steadfast - wavering)
-    return min(max(math.log(steadfast / wavering), -LOUDEST), LOUDEST)
-
-
-def _chances(tables: Tables, weights: Floats) -> list[float]:
-    """Return the probabilities of the watched outcomes, 0 where their condition cannot hold."""
-    cells = exact.probabilities(tables, defender=weights)
-    chances = []
-    for outcome in _WATCHED:
-        given = float(cells[outcome.condition].sum())
-        chances.append(float(cells[outcome.event].sum()) / given if given > 0.0 else 0.0)
-    return chances
-
-
-def _dispositions(field: Field) -> Floats:
-    return dispositions(field.setting.parameters.types, field.setting.peacetime.tilt)
+def _watched(field: Field, point: Point) -> Floats:
+    """Return the probabilities of the watched outcomes, for a wavering and for a steadfast defender."""
+    expected = field[point].expected
+    share = field.setting.for_challenger
+    chances = by_disposition(expected, field.dispositions, for_challenger=share)
+    # these two can happen in disputes of one origin alone
+    for name, only in (("challenge", 1.0), ("provocation", 0.0)):
+        event = EVENTS.index(name)
+        own = by_disposition(expected, field.dispositions, for_challenger=only)
+        chances[:, event] = own[:, event]
+    found: Floats = chances[:, [EVENTS.index(name) for name in WATCHED]].ravel()
+    return found
 
 
 def _logit(probability: float) -> float:

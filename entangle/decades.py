@@ -1,32 +1,38 @@
-"""Decades: many histories of years and crises under every pact, counted in constant memory.
+"""Decades: many histories of years and crises under every pact, added up in constant memory.
 
 Each pact's crises are solved on a grid of contexts; then histories are played block by block, every pact on
-the same random words. All counts are whole numbers, so that neither the order nor the size of the blocks
-moves a bit. Beside the counts stand *conditional* estimates (Rao & Blackwell): in every dispute that arose,
-the exact probability of an outcome in its context and for the defender's true disposition, instead of what
-happened. They have the same mean, less variance, and a rare outcome is as well known as a common one.
+the same random words. Beside what happened stands what was to be expected (Rao & Blackwell): in every year,
+the exact chance of an outcome given where the years before have led to and what kind of defender it is. Both
+have the same mean; the second has less variance, and knows a rare outcome as well as a common one.
+
+Counts are whole numbers. Sums of expectations are floating within a block of fixed size and added up exactly
+between blocks, so that neither the order nor the number of workers moves a bit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
-import xarray as xr
+from numpy.typing import NDArray
 
-from entangle import provenance
+from entangle.attribution import COUNTERFACTUALS
 from entangle.between import between
 from entangle.contexts import SolvedContexts, solve_contexts
-from entangle.estimators import wilson
-from entangle.executors import Task, completed, worker_count
-from entangle.lowering.arrays import dispositions
-from entangle.outcomes import OUTCOMES
-from entangle.questions import HAPPENED
-from entangle_kernels import exact, quantise, tally
-from entangle_kernels.census import BINS, REACH, UNIT, Census, census
+from entangle.executors import Task, completed, worker_count, writable
+from entangle.expectations import EVENTS
+from entangle.outlook import outlook
+from entangle.questions import GIVEN, HAPPENED, HELD, Counts
+from entangle.solving import EMPTY
+from entangle_kernels import census as kernel
+from entangle_kernels import decades as histories
+from entangle_kernels import tally
+from entangle_kernels.census import Census, Questions
 from entangle_kernels.game import Floats
 from entangle_kernels.peace import Contexts, Peace
 
@@ -35,251 +41,235 @@ if TYPE_CHECKING:
 
     from entangle.study import Study
 
-#: Histories in a task.
+#: Histories in a task: the unit within which floating sums run.
 BLOCK: Final = 16_384
+#: The other rules by which bound disputes are played again: the partners' own no-pact policies.
+RULES: Final = COUNTERFACTUALS[:2]
 
-LEVELS: Final = (
-    *(f"capability_{actor}" for actor in ("challenger", "protege", "defender")),
-    *(f"effort_{actor}" for actor in ("challenger", "protege", "defender")),
-    "belief",
-)
-STATUS: Final = ("ended", "in_force", "suspended")
-CAUSES: Final = ("none", "notice_by_protege", "notice_by_defender", "breach", "lapse", "review")
-QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
+_FLOATING: Final = ("yearly", "passage", "strength")
+_WHOLE: Final = tuple(name for name in Census._fields if name not in (*_FLOATING, "ever"))
+#: A double is a whole multiple of 2 to the power of minus this.
+_FINEST: Final = 1074
 
-_SUMMED: Final = ("cells", "visits", "firsts", "status", "causes", "bins", "sums")
+
+class Played(NamedTuple):
+    """What histories under one pact are played with.
+
+    Parameters
+    ----------
+    contexts, peace
+        What a history reads, and what moves between crises.
+    rivals
+        Other rules by which bound disputes are played again; may be empty.
+    expected, strength
+        Expectation of every quantity in a dispute, and the strength of the promise; see
+        :class:`entangle_kernels.census.Questions`.
+    """
+
+    contexts: Contexts
+    peace: Peace
+    rivals: tuple[Contexts, ...]
+    expected: Floats
+    strength: Floats
 
 
 class Plan(NamedTuple):
-    """What every history is played with: for each pact its contexts, and what moves between crises."""
+    """What every history is played with: under each pact, and last of all without any.
 
-    pacts: tuple[tuple[Contexts, Peace], ...]
+    Parameters
+    ----------
+    pacts
+        The study's pacts, and at the end, unless one of them is empty, no pact.
+    none
+        Which of them is no pact.
+    years
+        Length of a history.
+    """
+
+    pacts: tuple[Played, ...]
+    none: int
     years: int
 
 
 class Part(NamedTuple):
-    """Counts of a task: of each pact, and how often two pacts had an outcome in the same history."""
+    """What a block of histories adds up to, or several.
+
+    Parameters
+    ----------
+    counts
+        The census of each pact, without its `ever`.
+    shared
+        How often two pacts had an event in the same history, for pairs a <= b, shape (pacts, pacts, 64).
+    products
+        Sum of the products of each level under a pact and without any, shape (pacts, levels, years).
+    """
 
     counts: tuple[Census, ...]
-    shared: np.ndarray[Any, np.dtype[np.int64]]
+    shared: Counts
+    products: Counts
 
 
-def decades(
+class Timing(NamedTuple):
+    """Where the time went [s]: solving, simulating (all but waiting for solved contexts), merging in it."""
+
+    solving: float
+    simulating: float
+    merging: float
+
+
+@dataclass(frozen=True)
+class Histories:
+    """Everything that was counted.
+
+    Parameters
+    ----------
+    part
+        Sums over all histories; the floating ones rounded once.
+    solved
+        The contexts of each pact of the plan.
+    none
+        Which of them is no pact.
+    number
+        Histories under each pact.
+    """
+
+    part: Part
+    solved: Mapping[str, SolvedContexts]
+    none: int
+    number: int
+    timing: Timing
+
+
+def count_histories(
     study: Study,
     *,
-    histories: int,
+    number: int,
     seed: int,
     executor: Executor | Client | None = None,
     workers: int | None = None,
+    solving: Callable[[int, int], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> xr.Dataset:
-    """Play histories under every pact of a study; see :meth:`entangle.Study.decades`."""
+) -> Histories:
+    """Solve every pact's contexts, play histories, and add them up; see :meth:`entangle.Study.decades`."""
     worker_count(executor, workers)
-    solved = {name: solve_contexts(study, name, workers=workers) for name in study.pacts}
+    began = time.perf_counter()
+    names = list(study.pacts)
+    if not any(pact.is_empty for pact in study.pacts.values()):
+        names.append(EMPTY)
+    empty = next(i for i, name in enumerate(names) if name == EMPTY or study.pacts[name].is_empty)
+    solved = {name: solve_contexts(study, name, workers=workers, progress=solving) for name in names}
     plan = Plan(
-        tuple((own.contexts, between(study, name)) for name, own in solved.items()), study.peacetime.years
+        tuple(_played(study, name, own, workers) for name, own in solved.items()),
+        empty,
+        study.peacetime.years,
     )
-    counted: Part | None = None
-    blocks, done = -(-histories // BLOCK), 0
-    stream = completed(play, plan, _tasks(seed, histories), executor=executor, workers=workers)
-    with closing(stream):
-        for task, part in stream:
-            counted = part if counted is None else _merged(counted, part)
-            done += -(-task.size // BLOCK)
+    solved_at = time.perf_counter()
+    total, merging = _Total(), 0.0
+    whole, done = -(-number // BLOCK), 0
+    with closing(completed(play, plan, blocks(seed, number), executor=executor, workers=workers)) as stream:
+        for _, part in stream:
+            arrived = time.perf_counter()
+            total.add(part)
+            merging += time.perf_counter() - arrived
+            done += 1
             if progress is not None:
-                progress(done, blocks)
-    assert counted is not None
-    return _tabulated(study, list(solved.values()), counted, histories, seed)
+                progress(done, whole)
+    timing = Timing(solved_at - began, time.perf_counter() - solved_at, merging)
+    return Histories(total.part(), solved, empty, number, timing)
 
 
 def play(plan: Plan, seed: int, first: int, size: int) -> Part:
-    """Return the counts of histories `first` ... `first + size - 1` under every pact."""
+    """Return what histories `first` ... `first + size - 1` add up to under every pact."""
+    plan = writable(plan)
+    asked = [Questions(HAPPENED, HELD, GIVEN, own.expected, own.strength) for own in plan.pacts]
     counts = [
-        census(contexts, peace, HAPPENED, seed=seed, first=first, size=size, years=plan.years)
-        for contexts, peace in plan.pacts
+        kernel.nothing(questions, events=len(EVENTS), size=size, years=plan.years, others=len(RULES))
+        for questions in asked
     ]
-    shared = tally.common_bits(np.stack([count.ever for count in counts]))
-    nothing = np.empty(0, np.uint64)
-    return Part(tuple(count._replace(ever=nothing) for count in counts), shared)
-
-
-def _tasks(seed: int, histories: int) -> Iterator[Task]:
-    for first in range(0, histories, BLOCK):
-        yield Task(seed, first, min(BLOCK, histories - first))
-
-
-def _merged(one: Part, other: Part) -> Part:
-    counts = [
-        mine._replace(**{name: getattr(mine, name) + getattr(theirs, name) for name in _SUMMED})
-        for mine, theirs in zip(one.counts, other.counts, strict=True)
-    ]
-    return Part(tuple(counts), one.shared + other.shared)
-
-
-# -- from counts to a table ----------------------------------------------------------------------
-
-
-def _tabulated(
-    study: Study, solved: list[SolvedContexts], part: Part, histories: int, seed: int
-) -> xr.Dataset:
-    confidence = study.simulation.confidence
-    number = len(OUTCOMES)
-    yearly = np.array([_yearly(count) for count in part.counts])
-    ever = np.array([count.firsts[:, :number].cumsum(axis=0) for count in part.counts])
-    expected = np.array([_conditional(own, count) for own, count in zip(solved, part.counts, strict=True)])
-    by_outcome, by_year = ("pact", "year", "outcome"), ("pact", "year")
-    found: dict[str, tuple[tuple[str, ...], Any, str]] = {}
-    for name, count, text in (
-        ("yearly", yearly, "the outcome happens in the year"),
-        ("ever", ever, "the outcome has happened by the end of the year"),
-    ):
-        lower, upper = wilson(count, histories, confidence=confidence)
-        found[f"{name}_count"] = (by_outcome, count, f"histories in which {text}")
-        found[f"{name}_probability"] = (by_outcome, count / histories, f"share of histories in which {text}")
-        found[f"{name}_lower"] = (by_outcome, lower, f"lower end of the interval of {name}_probability")
-        found[f"{name}_upper"] = (by_outcome, upper, f"upper end of the interval of {name}_probability")
-    found["yearly_conditional"] = (
-        by_outcome,
-        expected / histories,
-        "conditional estimate of yearly_probability: exact probabilities summed over the disputes that arose",
-    )
-    found["disputes"] = (
-        by_year,
-        np.array([count.visits.sum(axis=(1, 2, 3)) for count in part.counts]) / histories,
-        "disputes in the year",
-    )
-    found["pact_status"] = (
-        (*by_year, "status"),
-        np.array([count.status for count in part.counts]) / histories,
-        "share of histories in which the pact stands so at the end of the year",
-    )
-    found["pact_ended_by"] = (
-        (*by_year, "cause"),
-        np.array([count.causes for count in part.counts]) / histories,
-        "share of histories in which the pact has ended for this cause by the end of the year",
-    )
-    mean, spread, quantiles = zip(*(_levels(count, histories) for count in part.counts), strict=True)
-    found["level_mean"] = (
-        (*by_year, "level"),
-        np.array(mean),
-        "mean of the log relative to the start, or log odds",
-    )
-    found["level_sd"] = (
-        (*by_year, "level"),
-        np.array(spread),
-        "standard deviation of the level over histories",
-    )
-    found["level_quantile"] = ((*by_year, "level", "quantile"), np.array(quantiles), "quantile of the level")
-    both = part.shared[:, :, :number]
-    diagonal = np.einsum("iio->io", both)
-    both = both + both.swapaxes(0, 1)
-    both[np.arange(len(both)), np.arange(len(both))] = diagonal
-    found["ever_joint"] = (
-        ("pact", "versus", "outcome"),
-        both,
-        "histories in which the outcome happens within the horizon under both pacts, with the same luck",
-    )
-    found["context_error"] = (
-        ("pact",),
-        np.array([own.error for own in solved]),
-        "largest error of an outcome's probability between the contexts that were solved",
-    )
-    found["contexts"] = (
-        ("pact",),
-        np.array([own.contexts.enter.shape[0] for own in solved]),
-        "contexts solved",
-    )
-    return _labelled(study, found, histories, seed)
-
-
-def _labelled(
-    study: Study, found: dict[str, tuple[tuple[str, ...], Any, str]], histories: int, seed: int
-) -> xr.Dataset:
-    def words(names: Any) -> Any:
-        return np.array(list(names), dtype=object)
-
-    coords = {
-        "pact": ("pact", words(study.pacts)),
-        "versus": ("versus", words(study.pacts)),
-        "year": ("year", np.arange(1, study.peacetime.years + 1), {"units": "year", "long_name": "year"}),
-        "outcome": ("outcome", words(outcome.name for outcome in OUTCOMES)),
-        "meaning": ("outcome", words(outcome.meaning for outcome in OUTCOMES)),
-        "status": ("status", words(STATUS)),
-        "cause": ("cause", words(CAUSES)),
-        "level": ("level", words(LEVELS)),
-        "quantile": ("quantile", np.array(QUANTILES)),
-    }
-    data = xr.Dataset(
-        {
-            name: (dims, values, {"long_name": text, "units": "1"})
-            for name, (dims, values, text) in found.items()
-        },
-        coords,
-    )
-    made = provenance.attributes(study, data, trajectories=histories)
-    kept = (
-        "Conventions",
-        "title",
-        "source",
-        "date_created",
-        "study",
-        "fingerprint",
-        "versions",
-        "confidence",
-    )
-    data.attrs = {name: made[name] for name in kept} | {
-        "histories": histories,
-        "seed": str(seed),
-        "random_scheme": made["random_scheme"],
-    }
-    return data
-
-
-def _yearly(count: Census) -> Any:
-    """Return how often each outcome happened in each year, shape (years, outcomes); at most once a year."""
-    return np.array([[row[outcome.event.ravel()].sum() for outcome in OUTCOMES] for row in count.cells])
-
-
-def _conditional(solved: SolvedContexts, count: Census) -> Floats:
-    """Return the sum of exact probabilities over the disputes that arose, shape (years, outcomes)."""
-    setting = solved.free.setting
-    weights_of = dispositions(setting.parameters.types, setting.peacetime.tilt)
-    chances = np.array(
-        [
-            [_by_origin(field[point].tables, weights) for point in solved.grid.points]
-            for field in (solved.free, solved.bound)
-            for weights in weights_of
+    products = np.zeros((len(plan.pacts), histories.LEVELS, plan.years), np.int64)
+    for start in range(0, size, histories.BATCH):
+        which = {"seed": seed, "first": first + start}
+        number = min(histories.BATCH, size - start)
+        kept = [
+            histories.record(own.contexts, own.peace, **which, size=number, years=plan.years)
+            for own in plan.pacts
         ]
-    )
-    half = len(solved.grid.points)
-    # (bound, disposition, point, origin, outcome) to (origin, disposition, context, outcome)
-    table = chances.reshape(2, 2, half, 2, -1).transpose(3, 1, 0, 2, 4).reshape(2, 2, 2 * half, -1)
-    total: Floats = np.tensordot(count.visits, table, axes=3)
-    return total
+        for i, (own, questions, found) in enumerate(zip(plan.pacts, asked, counts, strict=True)):
+            others = [histories.again(rival, kept[i], **which) for rival in own.rivals]
+            kernel.count(found, questions, own.peace, kept[i], others, start=start)
+            products[i] += kernel.products(kept[i], kept[plan.none])
+    shared = tally.common_bits(np.stack([found.ever for found in counts]))
+    nothing = np.empty(0, np.uint64)
+    return Part(tuple(found._replace(ever=nothing) for found in counts), shared, products)
 
 
-def _by_origin(tables: quantise.Tables, weights: Floats) -> Floats:
-    """Return the exact probability of each outcome given the dispute's origin, shape (2, outcomes)."""
-    cells = exact.probabilities(tables, defender=weights)
-    total = cells.sum(axis=(1, 2, 3, 4))
-    found = np.zeros((2, len(OUTCOMES)))
-    for i, outcome in enumerate(OUTCOMES):
-        happened = np.where(outcome.event, cells, 0.0).sum(axis=(1, 2, 3, 4))
-        np.divide(happened, total, out=found[:, i], where=total > 0)
-    return found
+def _played(study: Study, name: str, solved: SolvedContexts, workers: int | None) -> Played:
+    bound = not solved.terms.is_empty
+    found = outlook(solved, rivals=bound, workers=workers)
+    return Played(found.contexts, between(study, name), found.rivals, found.expected, found.strength)
 
 
-def _levels(count: Census, histories: int) -> tuple[Floats, Floats, Floats]:
-    """Return mean, standard deviation and quantiles of the levels, shapes (years, levels[, quantiles])."""
-    mean = count.sums[:, :, 0] / UNIT / histories
-    square = count.sums[:, :, 1] / UNIT / histories
-    width = 2.0 * REACH / BINS
-    below = np.cumsum(count.bins, axis=2)
-    quantiles = np.empty((*mean.shape, len(QUANTILES)))
-    for at in np.ndindex(*mean.shape):
-        for i, share in enumerate(QUANTILES):
-            place = int(np.searchsorted(below[at], share * histories))
-            before = below[at][place - 1] if place else 0
-            inside = (share * histories - before) / max(int(count.bins[at][place]), 1)
-            quantiles[(*at, i)] = -REACH + width * (place + inside)
-    return mean.T, np.sqrt(np.maximum(square - mean**2, 0.0)).T, quantiles.swapaxes(0, 1)
+def blocks(seed: int, number: int) -> Iterator[Task]:
+    """Yield the tasks of a number of histories."""
+    for first in range(0, number, BLOCK):
+        yield Task(seed, first, min(BLOCK, number - first))
+
+
+# -- merging ---------------------------------------------------------------------------------------
+
+
+class _Total:
+    """The sum of parts, exact whatever the order in which they come."""
+
+    def __init__(self) -> None:
+        self._whole: Part | None = None
+        self._floating: list[dict[str, NDArray[np.object_]]] = []
+
+    def add(self, part: Part) -> None:
+        """Add the sums of a block."""
+        floating = [{name: _exactly(getattr(own, name)) for name in _FLOATING} for own in part.counts]
+        if self._whole is None:
+            self._whole, self._floating = part, floating
+            return
+        counts = [
+            mine._replace(**{name: getattr(mine, name) + getattr(theirs, name) for name in _WHOLE})
+            for mine, theirs in zip(self._whole.counts, part.counts, strict=True)
+        ]
+        for total, more in zip(self._floating, floating, strict=True):
+            for name in _FLOATING:
+                total[name] = total[name] + more[name]
+        self._whole = Part(
+            tuple(counts), self._whole.shared + part.shared, self._whole.products + part.products
+        )
+
+    def part(self) -> Part:
+        """Return the sum; the floating sums are rounded here, once."""
+        assert self._whole is not None
+        counts = [
+            own._replace(
+                yearly=_rounded(floating["yearly"]),
+                passage=_rounded(floating["passage"]),
+                strength=_rounded(floating["strength"]),
+            )
+            for own, floating in zip(self._whole.counts, self._floating, strict=True)
+        ]
+        return self._whole._replace(counts=tuple(counts))
+
+
+def _exactly(values: Floats) -> NDArray[np.object_]:
+    """Return floats as whole multiples of the least float, which Python adds without rounding."""
+    mantissas, exponents = np.frexp(values.ravel())
+    # the least floats have fewer bits: nothing of a mantissa is lost by the shift to the right
+    shifts = exponents + (_FINEST - 53)
+    whole = np.empty(values.size, object)
+    whole[:] = [
+        int(m) << int(s) if s >= 0 else int(m) >> -int(s)
+        for m, s in zip(np.ldexp(mantissas, 53).astype(np.int64), shifts, strict=True)
+    ]
+    return whole.reshape(values.shape)
+
+
+def _rounded(whole: NDArray[np.object_]) -> Floats:
+    """Return the floats nearest to sums of what :func:`_exactly` returns."""
+    unit = 1 << _FINEST
+    return np.array([value / unit for value in whole.ravel()]).reshape(whole.shape)

@@ -83,6 +83,48 @@ def clopper_pearson(count: ArrayLike, trials: ArrayLike, *, confidence: float = 
     return _open_if_untried(lower, upper, n)
 
 
+def clustered(
+    times: ArrayLike,
+    trials: ArrayLike,
+    squares: ArrayLike,
+    products: ArrayLike,
+    trial_squares: ArrayLike,
+    *,
+    confidence: float = 0.95,
+) -> tuple[Floats, Interval]:
+    """Return a share whose trials come in clusters, such as the years of a history, and its interval.
+
+    The Wilson interval of as many independent trials as would have the same variance, which is that of a
+    ratio of sums over clusters (Dean & Pagano 2015, J. Surv. Stat. Methodol. 3: 484-503).
+
+    Parameters
+    ----------
+    times, trials
+        Sums over clusters of n, the successes of a cluster, and of m, its trials; of any shape.
+    squares, products, trial_squares
+        Sums over clusters of n^2, n m and m^2.
+    """
+    n, m, nn, nm, mm = (np.asarray(a, np.float64) for a in (times, trials, squares, products, trial_squares))
+    some = np.maximum(m, 1.0)
+    share = n / some
+    variance = np.maximum(nn - 2.0 * share * nm + share * share * mm, 0.0) / (some * some)
+    # where all clusters agree, or there is one trial in each, trials are as good as independent
+    alone = np.where(variance > 0, share * (1.0 - share) / np.where(variance > 0, variance, 1.0), m)
+    effective = np.minimum(alone, m)
+    interval = wilson(share * effective, effective, confidence=confidence)
+    return np.where(m > 0, share, np.nan), interval
+
+
+def normal(
+    mean: Floats, error: Floats, *, confidence: float = 0.95, least: float = -np.inf, most: float = np.inf
+) -> Interval:
+    """Return the interval of a mean of many, given its standard error, cut off where no mean can be."""
+    from scipy.special import ndtri
+
+    reach = float(ndtri(0.5 + confidence / 2.0)) * error
+    return Interval(np.maximum(mean - reach, least), np.minimum(mean + reach, most))
+
+
 class Joint(NamedTuple):
     """Counts of two shares on the same trajectories, each of the same shape.
 

@@ -23,6 +23,8 @@ from contextlib import ExitStack
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+import numpy as np
+
 from entangle.errors import RunError
 
 if TYPE_CHECKING:
@@ -106,6 +108,37 @@ def completed(
             executor = stack.enter_context(ThreadPoolExecutor(workers or processors()))
         assert isinstance(executor, Executor)
         yield from _on_executor(function, shared, tasks, executor, window)
+
+
+def writable(shared: S) -> S:
+    """Return what tasks share with writable arrays, for which code is compiled already.
+
+    Arrays that came from another process may be read-only, which is another type to the compiler. The last
+    copy is kept: what is shared is the same for every task.
+    """
+    last = _LAST.get("copy")
+    if last is not None and last[0] is shared:
+        own: S = last[1]
+        return own
+    own = _writable(shared)
+    if own is not shared:
+        _LAST["copy"] = shared, own
+    return own
+
+
+_LAST: dict[str, tuple[Any, Any]] = {}
+
+
+def _writable(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value if value.flags.writeable else value.copy()
+    if not isinstance(value, tuple):
+        return value
+    parts = [_writable(part) for part in value]
+    if all(ours is theirs for ours, theirs in zip(parts, value, strict=True)):
+        return value
+    made: Any = getattr(value, "_make", tuple)  # a named tuple stays one
+    return made(parts)
 
 
 def _on_executor(

@@ -1,8 +1,9 @@
 """How far strengths can drift apart within a history: the range that solved contexts have to cover.
 
 What moves them is the yearly step of ``docs/decades.md``: growth and reaction as they would go without
-chance, the spread of the shocks of effort, and what crises take and give. Three standard deviations to either
-side are covered; a history that goes further is played in the outermost context.
+chance, the spread of the shocks of effort, and what crises take (for a time) and give (for good). Three
+standard deviations to either side are covered; a history that goes further is played in the outermost
+context.
 """
 
 from __future__ import annotations
@@ -53,38 +54,40 @@ def strength_range(
         Exact probability of every ending of a dispute at the start, with the pact and without, shape
         :data:`~entangle_kernels.exact.CELLS`.
     """
-    jumps = _jumps(setting.peacetime)
+    peacetime, scenario = setting.peacetime, setting.scenario
     paths = [(_path(setting, levers, pact, relied_on=share), bound) for share in (0.0, 1.0)]
     paths.append((_path(setting, None, pact, relied_on=0.0), free))
     spread = _spread(setting)
-    scenario = setting.scenario
-    disputes = (scenario.challenger_rate + scenario.protege_rate) * np.arange(setting.peacetime.years + 1)
+    rate = scenario.challenger_rate + scenario.protege_rate
     low, high = np.zeros(2), np.zeros(2)
     for path, cells in paths:
-        mean = np.tensordot(jumps, cells, axes=cells.ndim)
-        square = np.tensordot(jumps**2, cells, axes=cells.ndim)
-        middle = path + np.outer(disputes, mean)
-        # disputes come at random: what they add up to is a compound Poisson variable
-        width = REACH * np.sqrt(spread + np.outer(disputes, square))
-        low = np.minimum(low, (middle - width).min(axis=0))
-        high = np.maximum(high, (middle + width).max(axis=0))
+        middle, width = path, np.sqrt(spread)
+        for jumps, left in zip(_jumps(peacetime), (1.0, 1.0 - peacetime.build), strict=True):
+            mean, square = (np.tensordot(jumps**power, cells, axes=cells.ndim) for power in (1, 2))
+            # disputes come at random: what they add up to is a compound Poisson variable
+            middle = middle + np.outer(rate * _summed(left, peacetime.years), mean)
+            width = width + np.sqrt(np.outer(rate * _summed(left**2, peacetime.years), square))
+        low = np.minimum(low, (middle - REACH * width).min(axis=0))
+        high = np.maximum(high, (middle + REACH * width).max(axis=0))
     return [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
 
 
-def _jumps(peacetime: Peacetime) -> Floats:
-    """Return by how much an ending moves each axis, shape (2, *CELLS)."""
+def _summed(left: float, years: int) -> Floats:
+    """Return what yearly additions of 1 come to if this share of them is left a year later, year by year."""
+    return np.concatenate([[0.0], np.cumsum(left ** np.arange(years))])
+
+
+def _jumps(peacetime: Peacetime) -> tuple[Floats, Floats]:
+    """Return by how much an ending moves each axis for good and for a time, shapes (2, *CELLS)."""
     _, _, end, state, _ = np.indices(CELLS)
     rung, support = state >> 3, (state >> 1) & 3
     lost, gained = losses(peacetime), prizes(peacetime)
-    moved = np.stack(
-        [
-            gained[0, end] - lost[0, rung],
-            gained[1, end] - lost[1, rung],
-            -lost[2, rung] * (support == 3),
-        ]
+    moved = np.stack([gained[0, end], gained[1, end], np.zeros(CELLS)])
+    worn = np.stack([-lost[0, rung], -lost[1, rung], -lost[2, rung] * (support == 3)])
+    lasting, passing = (
+        np.tensordot(_AXES, change * (end != ladder.NO_CRISIS), axes=1) for change in (moved, worn)
     )
-    jumps: Floats = np.tensordot(_AXES, moved * (end != ladder.NO_CRISIS), axes=1)
-    return jumps
+    return lasting, passing
 
 
 def _path(setting: Setting, levers: Levers | None, pact: Pact, *, relied_on: float) -> Floats:
@@ -103,7 +106,7 @@ def _path(setting: Setting, levers: Levers | None, pact: Pact, *, relied_on: flo
     if levers is not None and pact.protege_floor > 0:
         effort = setting.seats[1].effort
         floor = math.log(pact.protege_floor / effort) if effort > 0 else 0.0
-    log, effort_log = np.zeros(3), np.zeros(3)
+    log, effort_log, trend = np.zeros(3), np.zeros(3), np.zeros(3)
     found = [np.zeros(3)]
     for _ in range(peacetime.years):
         reliance = 0.0
@@ -120,7 +123,8 @@ def _path(setting: Setting, levers: Levers | None, pact: Pact, *, relied_on: flo
         )
         effort_log = peacetime.inertia * effort_log + (1.0 - peacetime.inertia) * target
         effort_log[1] = max(effort_log[1], floor)
-        log = log + growth + peacetime.build * effort_log
+        log = log + growth + peacetime.build * (effort_log - (log - trend))
+        trend = trend + growth
         found.append(log)
     path: Floats = np.array(found) @ _AXES.T
     return path
@@ -138,7 +142,8 @@ def _variances(peacetime: Peacetime) -> Iterator[Floats]:
     answer = np.zeros((3, 3))
     answer[0, 1], answer[1, 0], answer[2, 0] = peacetime.react
     effort_step = np.hstack([(1.0 - peacetime.inertia) * answer, peacetime.inertia * np.eye(3)])
-    step = np.vstack([np.hstack([np.eye(3), np.zeros((3, 3))]) + peacetime.build * effort_step, effort_step])
+    kept = np.hstack([(1.0 - peacetime.build) * np.eye(3), np.zeros((3, 3))])
+    step = np.vstack([kept + peacetime.build * effort_step, effort_step])
     entry = np.vstack([peacetime.build * np.eye(3), np.eye(3)]) * peacetime.shock
     covariance = np.zeros((6, 6))
     for _ in range(peacetime.years + 1):

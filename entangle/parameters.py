@@ -90,6 +90,11 @@ class Parameters(Table):
     breach_per_round: Share = Field(
         default=0.4, description="share of the full breach cost that each round in breach costs"
     )
+    breach_resolve: Share = Field(
+        default=1.0,
+        description="how far the cost of a breach rises with the defender's resolve: 0 is not at all, 1 in "
+        "proportion, the full cost being that of a defender of median resolve",
+    )
     tripwire: NonNegative = Field(
         default=0.15,
         description="cost per round to the defender of leaving its struck bases unanswered, at "

@@ -43,12 +43,12 @@ class Peacetime(Table):
         default=0.7, description="share of its defence effort that an actor carries over into the next year"
     )
     react: Annotated[tuple[Share, Share, Share], Field(strict=False)] = Field(
-        default=(0.15, 0.15, 0.03),
+        default=(0.1, 0.1, 0.02),
         description="log points of effort with which challenger, protégé and defender each answer a log "
         "point of the strength that faces them, 0 to 1",
     )
     free_riding: Share = Field(
-        default=0.2,
+        default=0.1,
         description="log points of effort that the protégé saves for each log point of help that it relies "
         "on",
     )
@@ -87,9 +87,9 @@ class Peacetime(Table):
         "the logit's lambda [1 / stake unit in a year]; 0 is a coin toss",
     )
     attachment: Annotated[float, Field(ge=0.0, le=20.0, allow_inf_nan=False)] = Field(
-        default=3.5,
+        default=5.0,
         description="log odds with which a partner wishes to keep a pact that is worth as much as it costs; "
-        "3.5 makes it wish to leave once in 34 years, 0 is a coin toss every year",
+        "5 makes it wish to leave once in 150 years, 0 is a coin toss every year",
     )
     upkeep: Annotated[tuple[NonNegative, NonNegative], Field(strict=False)] = Field(
         default=(0.02, 0.05),

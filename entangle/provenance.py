@@ -29,13 +29,17 @@ RANDOM_SCHEME: Final = 1
 _VOLATILE: Final = ("date_created", "sha256")
 
 
-def attributes(study: Study, data: xr.Dataset, *, trajectories: int) -> dict[str, Any]:
+def attributes(
+    study: Study, data: xr.Dataset, *, trajectories: int = 0, histories: int = 0
+) -> dict[str, Any]:
     """Return the attributes of a result: what it is, what made it, and a hash over all of it.
 
     Parameters
     ----------
     trajectories
         Disputes that were simulated under each pact; 0 if none was.
+    histories
+        Histories of years that were played under each pact; 0 if none was.
     """
     versions = {
         "entangle": package_version(),
@@ -45,21 +49,24 @@ def attributes(study: Study, data: xr.Dataset, *, trajectories: int) -> dict[str
     }
     settings = study.simulation
     pacts = ", ".join(study.pacts)
-    made = (
-        f"simulated {trajectories} disputes for each pact with seed {settings.seed}"
-        if trajectories
-        else "solved"
-    )
+    method, made = "exact", "solved"
+    what = f"Probabilities of the outcomes of a dispute, for each of the pacts {pacts}."
+    if trajectories:
+        method = "simulated"
+        made = f"simulated {trajectories} disputes for each pact with seed {settings.seed}"
+    elif histories:
+        method, years = "histories", study.peacetime.years
+        made = f"played {histories} histories of {years} years for each pact with seed {settings.seed}"
+        what = f"Risks by year over {years} years, for each of the pacts {pacts}."
     found: dict[str, Any] = {
         "Conventions": "CF-1.11",
         "title": study.title or "Crisis risks of security pacts",
-        "summary": study.description
-        or f"Probabilities of the outcomes of a dispute, for each of the pacts {pacts}.",
+        "summary": study.description or what,
         "source": f"entangle {versions['entangle']}, a Monte Carlo risk engine for security pacts",
         "history": f"entangle {versions['entangle']}: {made}",
         "date_created": now(),
-        "method": "simulated" if trajectories else "exact",
-        "trajectories": trajectories,
+        "method": method,
+        "histories" if histories else "trajectories": histories or trajectories,
         # as text: a seed may need all 64 bits
         "seed": str(settings.seed),
         "confidence": settings.confidence,

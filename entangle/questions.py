@@ -40,8 +40,11 @@ _CONDITION: Final = [OUTCOMES[i].condition for i in _CONDITIONAL]
 #: condition, condition and event, condition and condition.
 LEFT: Final = _words([*_EVENTS, *_EVENT, *_CONDITION, *_CONDITION])
 RIGHT: Final = _words([*_EVENTS, *_CONDITION, *_EVENT, *_CONDITION])
-#: For :func:`entangle_kernels.tally.changes`: the events.
+#: For :func:`entangle_kernels.tally.changes` and :mod:`entangle_kernels.census`: the events.
 HAPPENED: Final = _words(_EVENTS)
+#: The same bits where the event's condition held; and the outcomes whose condition does not always hold.
+HELD: Final = _words([outcome.condition for outcome in (*OUTCOMES, *REACHED)])
+GIVEN: Final = np.array(_CONDITIONAL)
 
 
 class Joint(NamedTuple):

@@ -10,16 +10,17 @@ than their rules make them.
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from html import escape
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import numpy as np
 import xarray as xr
 
 from entangle.errors import ResultError, nearest
+from entangle.pact import Pact
 from entangle.recall import chosen_pact, recalled
 from entangle.solving import EMPTY, Prepared, prepare
 from entangle.vocabulary import ENDS, RUNGS, SUPPORTS
@@ -27,11 +28,18 @@ from entangle_kernels import ladder, worlds
 from entangle_kernels import replay as kernel
 from entangle_kernels.beliefs import beliefs
 from entangle_kernels.game import Floats
+from entangle_kernels.quantise import Tables
 from entangle_kernels.replay import Dispute
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from entangle.result import Result
     from entangle.study import Study
+
+#: Why no pact binds in a dispute of a history: there is none, the dispute lies outside its area, or so it
+#: stands in that year.
+Unbound = Literal["no pact", "outside", "suspended", "ended"]
 
 #: The worlds in which a dispute is played again, and what is as under the pact in them.
 WITHOUT_PROMISE: Final = "without the defender's promise"
@@ -87,6 +95,11 @@ class Replay:
         for nature.
     usual
         What everybody takes it to be worth before anything has happened [stake units], shape (3,).
+    year
+        The year of the history that it is part of, from 1; None for a dispute alone.
+    unbound
+        Why the pact does not bind in it, in a history; None where it does. A dispute alone may lie outside
+        the pact's area too, which is in `dispute`.
     """
 
     study: Study
@@ -95,6 +108,25 @@ class Replay:
     counterfactuals: Mapping[str, Dispute]
     expected: Floats
     usual: Floats
+    year: int | None = None
+    unbound: Unbound | None = None
+
+    @property
+    def terms(self) -> Pact:
+        """The terms that hold in it: none where the pact does not bind."""
+        if self.unbound is not None:
+            return Pact()
+        terms = self.study.pacts[self.pact]
+        # in a history everybody knows whether the pact binds
+        return terms.replace(ambiguous=False) if self.year is not None and terms.ambiguous else terms
+
+    @property
+    def name(self) -> str:
+        """Which dispute it is, for a title."""
+        index = self.dispute.trajectory
+        if self.year is not None:
+            return f"year {self.year} of history {index:,}"
+        return f"dispute {index:,}" if index >= 0 else "a dispute"
 
     @property
     def entangled(self) -> bool:
@@ -156,7 +188,8 @@ class Replay:
                 {"long_name": "mean worth of the stake before anything has happened", "units": "stake"},
             )
         title = self.study.title or "Crisis risks of security pacts"
-        return found.assign_attrs(title=title, pact=self.pact, world=world or "as it happened")
+        found = found.assign_attrs(title=title, pact=self.pact, world=world or "as it happened")
+        return found if self.year is None else found.assign_attrs(year=self.year)
 
     def story(self) -> str:
         """Return what happened, and what would have happened, in plain English of at most 80 columns."""
@@ -166,11 +199,10 @@ class Replay:
 
     def __repr__(self) -> str:
         """Return what this is, in a line."""
-        which = f"dispute {self.dispute.trajectory:,}" if self.dispute.trajectory >= 0 else "a dispute"
         what = ENDS[self.dispute.end].replace("_", " ")
         rung = RUNGS[ladder.unpack(self.dispute.state)[0]].replace("_", " ")
         where = f" at {rung}" if self.dispute.opened else ""
-        return f"<entangle.Replay: {which} under '{self.pact}', {what}{where}; .story() tells it>"
+        return f"<entangle.Replay: {self.name} under '{self.pact}', {what}{where}; .story() tells it>"
 
     def _repr_html_(self) -> str:
         return f"<pre>{escape(self.story())}</pre>"
@@ -209,12 +241,57 @@ def replay(
     """
     solved = prepare(_alone(study, pact), empty=True) if prepared is None else prepared
     own, empty = solved[pact], solved[EMPTY]
-    found = kernel.replay(own.tables, trajectory, seed=seed)
-    others = {
-        label: kernel.replay(own.world(empty, channels), trajectory, seed=seed)
-        for label, channels in WORLDS.items()
-    }
-    return _replay(study, pact, own, found, others)
+
+    def played(tables: Tables) -> Dispute:
+        return kernel.replay(tables, trajectory, seed=seed)
+
+    return _replay(study, pact, own, played(own.tables), _elsewhere(own, empty, played))
+
+
+def replay_year(
+    study: Study,
+    pact: str,
+    trajectory: int,
+    *,
+    seed: int,
+    year: int,
+    crises: tuple[Prepared, Prepared],
+    origin: int,
+    faith: NDArray[np.uint64],
+    unbound: Unbound | None,
+) -> Replay:
+    """Play the dispute of a year of a history again, in the worlds beside it with all that went before.
+
+    Parameters
+    ----------
+    pact, trajectory, seed
+        As for :func:`replay`.
+    year
+        The year, from 1.
+    crises
+        The crisis in the year's context, with the pact and without; in the first every dispute is in scope.
+    origin
+        It arises for the challenger if the word is below this.
+    faith
+        First word of each class of the defender's resolve, shape (K,).
+    unbound
+        Why the pact does not bind; None if it does.
+    """
+    bound, empty = crises
+
+    def played(tables: Tables) -> Dispute:
+        tables = tables._replace(origin=np.uint64(origin))
+        return kernel.replay(tables, trajectory, seed=seed, year=year - 1, faith=faith)
+
+    own = bound if unbound is None else empty
+    found = played(own.tables)
+    # where the pact does not bind, nothing of it is there to be taken away
+    others = _elsewhere(own, empty, played) if unbound is None else dict.fromkeys(WORLDS, found)
+    return replace(_replay(study, pact, own, found, others), year=year, unbound=unbound)
+
+
+def _elsewhere(own: Prepared, empty: Prepared, played: Callable[[Tables], Dispute]) -> dict[str, Dispute]:
+    return {label: played(own.world(empty, channels)) for label, channels in WORLDS.items()}
 
 
 def retold(study: Study, pact: str, dispute: Dispute, *, prepared: Mapping[str, Prepared]) -> Replay:

@@ -14,12 +14,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from entangle import attribution, provenance
+from entangle import attribution
 from entangle.attribution import Attribution
 from entangle.comparison import Comparison, compare
 from entangle.errors import DisagreementWarning, ReproducibilityWarning, ResultError
 from entangle.estimators import clopper_pearson
-from entangle.files import write_dataset
+from entangle.files import read_dataset, write_dataset
 from entangle.labels import pick
 
 if TYPE_CHECKING:
@@ -360,20 +360,14 @@ class Result:
         Raises
         ------
         ResultError
-            If the file is missing, damaged, foreign, or of a newer format.
+            If the file is missing, damaged, foreign, of a newer format, or one of histories of years.
         """
-        path = Path(path)
-        if not path.is_file():
-            raise ResultError(f"{path}: there is no such file.")
-        try:
-            data = xr.load_dataset(path, engine="h5netcdf")
-        except Exception as error:  # the readers below raise errors of many kinds
-            reason = str(error).strip().partition("\n")[0].rstrip(".")
+        data = read_dataset(path)
+        if data.attrs["method"] == "histories":
             raise ResultError(
-                f"{path}: this file is not netCDF, or it is damaged or cut short ({reason})."
-            ) from None
-        data = _as_made(data)
-        provenance.check(data, path)
+                f"{path}: this file holds histories of years, not single disputes. Use "
+                "entangle.Decades.load()."
+            )
         return cls(data)
 
     def rerun(self, *, executor: Executor | Client | None = None, workers: int | None = None) -> Result:
@@ -435,20 +429,6 @@ class Result:
         if not self.simulated:
             return f"{number}, exact probabilities"
         return f"{number}, {self.trajectories:,} simulated disputes for each, seed {self.data.attrs['seed']}"
-
-
-def _as_made(data: xr.Dataset) -> xr.Dataset:
-    """Return what was read in the form in which it was made: text as objects, nothing of the file."""
-    words = {
-        name: (variable.dims, variable.values.astype(object), variable.attrs)
-        for name, variable in data.variables.items()
-        if variable.dtype.kind in "UT"
-    }
-    return (
-        data.assign_coords({k: v for k, v in words.items() if k in data.coords})
-        .assign({k: v for k, v in words.items() if k not in data.coords})
-        .drop_encoding()
-    )
 
 
 def _short(estimate: Estimate) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Final
@@ -19,6 +19,7 @@ from entangle_kernels import ladder
 from entangle_kernels.replay import Dispute, Step
 
 if TYPE_CHECKING:
+    from entangle.pact import Pact
     from entangle.study import Study
 
 #: Columns of a terminal that is not asked for its width.
@@ -55,10 +56,105 @@ _STANDING: Final = (
 _RAISE: Final = ("back it in words", "support it militarily", "fight")
 _OWED: Final = ("", "to back {} in words", "to support {} militarily", "to fight for {}")
 
+#: The verdict where every other world is like what happened.
+NO_DIFFERENCE: Final = "The pact makes no difference."
+#: Why the pact does not bind in a dispute of a history.
+_UNBOUND: Final = {
+    "no pact": "",
+    "outside": "The pact does not cover it: no help is owed. ",
+    "suspended": "The pact is suspended: no help is owed. ",
+    "ended": "The pact has ended: no help is owed. ",
+}
+
 
 def tell(replay: Replay) -> str:
     """Return the story of a replay, in plain text of at most 80 columns."""
     return _Story(replay).text()
+
+
+def ending(replay: Replay) -> str:
+    """Return how a crisis ended, and whether help was owed and given, in two sentences at most."""
+    story = _Story(replay)
+    return story._ending(replay.dispute) + story._help()
+
+
+def verdict(replay: Replay) -> str:
+    """Return what difference the pact makes, in up to three sentences; empty if there is none to compare."""
+    if replay.terms.is_empty or not replay.counterfactuals:
+        return ""
+    return " ".join(_Story(replay)._verdict())
+
+
+def promises(study: Study, terms: Pact) -> bool:
+    """Return whether the seated defender owes help under some terms."""
+    owes = terms.reciprocal or terms.guarantor == study.scenario.defender
+    return owes and terms.commitment != "none" and terms.strength > 0.0
+
+
+def duty(study: Study, terms: Pact) -> str:
+    """Return what a promise asks the defender to do, such as "to fight for West"."""
+    return _OWED[SUPPORTS.index(terms.required_support)].format(seated(study)[_PROTEGE])
+
+
+def laid_out(title: Sequence[str], parts: Sequence[tuple[str, str]]) -> str:
+    """Return a story of at most 80 columns, ending in a new line.
+
+    Parameters
+    ----------
+    title
+        Lines at its head.
+    parts
+        For each paragraph a label for the margin and the text. Days that follow upon each other, and a
+        paragraph without a label, stand close to the one before.
+    """
+    margin = max(len(label) for label, _ in parts) + 2
+    lines = [line for head in title for line in textwrap.wrap(head, WIDTH)]
+    for number, (label, words) in enumerate(parts):
+        if label[:4] != "Days" or parts[number - 1][0] == "Opening":
+            lines += [""] if label else []
+        filled = textwrap.fill(
+            words,
+            WIDTH,
+            initial_indent=label.ljust(margin),
+            subsequent_indent=" " * (margin + 2 * words.startswith("–")),
+            break_on_hyphens=False,
+        )
+        lines.append(filled.replace("\N{NO-BREAK SPACE}", " "))
+    return "\n".join(lines) + "\n"
+
+
+def heading(study: Study, pact: str, which: str, seed: int) -> list[str]:
+    """Return the lines at the head of a story: which dispute or history it is, of which study.
+
+    Parameters
+    ----------
+    seed
+        Key of the random numbers; below 0 if there were none.
+    """
+    terms = study.pacts[pact]
+    title = terms.title or pact.replace("_", " ")
+    heads = [f"{sentence(which)}, " + ("without a pact" if terms.is_empty else f"under the pact “{title}”")]
+    if study.title:
+        heads.append(f"Study: {study.title}")
+    if seed >= 0:
+        heads[-1] += f" (seed {seed})"
+    return heads
+
+
+def sentence(words: str) -> str:
+    """Return words as they begin a sentence."""
+    return words[:1].upper() + words[1:]
+
+
+def spelt(number: int) -> str:
+    """Return a whole number as it stands in a sentence, in words up to ten.
+
+    Examples
+    --------
+    >>> spelt(0), spelt(7), spelt(12)
+    ('no', 'seven', '12')
+    """
+    return _NUMBERS[number] if number < len(_NUMBERS) else f"{number:,}"
 
 
 def percent(chance: float, digits: int = 0) -> str:
@@ -102,12 +198,19 @@ class _Name:
     @property
     def start(self) -> str:
         """The name at the start of a sentence."""
-        return self.middle[0].upper() + self.middle[1:]
+        return sentence(self.middle)
 
     @property
     def own(self) -> str:
         """Of the actor."""
         return self.middle + ("'" if self.middle.endswith("s") else "'s")
+
+
+def seated(study: Study) -> tuple[_Name, _Name, _Name]:
+    """Return the names of challenger, protégé and defender."""
+    scenario = study.scenario
+    a, b, c = (_Name.of(study, key) for key in (scenario.challenger, scenario.protege, scenario.defender))
+    return a, b, c
 
 
 class _Story:
@@ -117,46 +220,21 @@ class _Story:
         self.replay = replay
         self.dispute = replay.dispute
         self.study = replay.study
-        self.pact = replay.study.pacts[replay.pact]
-        scenario = replay.study.scenario
-        seated = scenario.challenger, scenario.protege, scenario.defender
-        self.challenger, self.protege, self.defender = (_Name.of(replay.study, key) for key in seated)
-        self.names = self.challenger, self.protege, self.defender
+        self.pact = replay.terms
+        self.names = seated(replay.study)
+        self.challenger, self.protege, self.defender = self.names
         self.waited = False  # whether it was said that the defender cannot act yet
         self.said: dict[int, str] = {}  # what each actor was last said to believe
 
     def text(self) -> str:
-        parts = [*self._before(), *self._rounds(), *self._after()]
-        margin = max(len(label) for label, _ in parts) + 2
-        lines = self._title()
-        for number, (label, words) in enumerate(parts):
-            if label[:4] != "Days" or parts[number - 1][0] == "Opening":
-                lines += [""] if label else []
-            filled = textwrap.fill(
-                words,
-                WIDTH,
-                initial_indent=label.ljust(margin),
-                subsequent_indent=" " * (margin + 2 * words.startswith("–")),
-                break_on_hyphens=False,
-            )
-            lines.append(filled.replace("\N{NO-BREAK SPACE}", " "))
-        return "\n".join(lines) + "\n"
-
-    def _title(self) -> list[str]:
-        dispute = self.dispute
-        which = f"Dispute {dispute.trajectory:,}" if dispute.trajectory >= 0 else "A dispute"
-        pact = self.pact.title or self.replay.pact.replace("_", " ")
-        heads = [f"{which}, " + ("without a pact" if self.pact.is_empty else f"under the pact “{pact}”")]
-        if self.study.title:
-            heads.append(f"Study: {self.study.title}")
-        if dispute.seed >= 0:
-            heads[-1] += f" (seed {dispute.seed})"
-        return [line for head in heads for line in textwrap.wrap(head, WIDTH)]
+        title = heading(self.study, self.replay.pact, self.replay.name, self.dispute.seed)
+        return laid_out(title, [*self._before(), *self._rounds(), *self._after()])
 
     # -- before the first move -------------------------------------------------------------------
 
     def _before(self) -> Iterator[tuple[str, str]]:
-        partner = "may help" if self.pact.is_empty else f"is {self.protege.own} partner in the pact"
+        gone = self.study.pacts[self.replay.pact].is_empty or self.replay.unbound == "ended"
+        partner = "may help" if gone else f"is {self.protege.own} partner in the pact"
         words = f"{self.challenger.start} may challenge {self.protege}; {self.defender} {partner}. "
         words += f"{self._resolve()} In brackets: how likely a choice is"
         yield "The states", words + (", and what else was open." if self.dispute.opened else ".")
@@ -185,6 +263,8 @@ class _Story:
         return f"{knows}: this time {each[0]}, {each[1]}, and {each[2]}."
 
     def _area(self) -> str:
+        if self.replay.unbound is not None:
+            return _UNBOUND[self.replay.unbound]
         if not self._promises() or self.pact.coverage == 1.0:
             return ""
         hidden = ", which only the partners know" if self.pact.ambiguous else ""
@@ -206,8 +286,7 @@ class _Story:
     # -- the obligation --------------------------------------------------------------------------
 
     def _promises(self) -> bool:
-        owes = self.pact.reciprocal or self.pact.guarantor == self.study.scenario.defender
-        return owes and self.pact.commitment != "none" and self.pact.strength > 0.0
+        return promises(self.study, self.pact)
 
     def _in_scope(self) -> bool:
         # a pact that covers nothing is solved as one without a promise, in which every dispute is alike
@@ -223,7 +302,7 @@ class _Story:
         """Return what the pact asks for from this state on."""
         _, support, provoked = ladder.unpack(state)
         required = SUPPORTS.index(self.pact.required_support)
-        text = f" From here on the pact obliges {self.defender} {self._with(_OWED, required)}"
+        text = f" From here on the pact obliges {self.defender} {duty(self.study, self.pact)}"
         text += ", as it already does" if support >= required else ""
         if provoked and self.pact.provoked_discount < 1.0:
             began = "began the crisis" if self.dispute.origin == 1 else "was the first to use force"
@@ -254,8 +333,9 @@ class _Story:
             chance *= step.chances[step.outcome]
         rung = ladder.unpack(rounds[0][0].state)[0]
         what = "Nobody goes further or gives way, and the war goes on" if rung >= _WAR else "Nobody moves"
-        count = _NUMBERS[len(rounds)] if len(rounds) < len(_NUMBERS) else str(len(rounds))
-        return what + (f" for {count} rounds" if len(rounds) > 1 else "") + f" ({percent(chance)})."
+        return (
+            what + (f" for {spelt(len(rounds))} rounds" if len(rounds) > 1 else "") + f" ({percent(chance)})."
+        )
 
     def _decision(self, step: Step) -> str:
         """Return a decision with its chances, what followed from it, and what the mover believed."""
@@ -295,7 +375,7 @@ class _Story:
         if step.outcome == ladder.BACK_DOWN:
             return f"{who} {'backs down' if step.stage == _CHALLENGER else 'gives in'}"
         first = ", and so is the first to use force" if rung + 1 == _FORCE else ""
-        return f"{who} escalates to {_rung(rung + 1)}{first}"
+        return f"{who} escalates to {rung_name(rung + 1)}{first}"
 
     def _stand(self, step: Step) -> str:
         _, support, _ = ladder.unpack(step.state)
@@ -310,7 +390,7 @@ class _Story:
         (rung, support, _), (higher, _, _) = ladder.unpack(step.state), ladder.unpack(step.after)
         if support < _MILITARY:
             return self._with(_STANDS, support + 1)
-        lifted = f", which makes it a {_rung(higher)}" if higher > rung else ""
+        lifted = f", which makes it a {rung_name(higher)}" if higher > rung else ""
         return f"enters the fight beside {self.protege}{lifted}"
 
     def _vote(self, step: Step) -> str:
@@ -332,7 +412,7 @@ class _Story:
             ladder.COOL: "The crisis cools down without a winner",
             ladder.WON: f"{self.protege.start}{both} the war",
             ladder.NOTHING: "The war goes on" if rung >= _WAR else "",
-            ladder.ACCIDENT: f"By accident it comes to {_rung(rung + 1)}",
+            ladder.ACCIDENT: f"By accident it comes to {rung_name(rung + 1)}",
             ladder.LOST: f"{self.challenger.start} wins the war",
         }[step.outcome]
 
@@ -378,13 +458,18 @@ class _Story:
             yield "Ending", self._ending(self.dispute) + self._help()
         if not self.replay.counterfactuals:
             return
+        if self.replay.unbound not in (None, "no pact"):
+            yield "What if", "The pact does not bind here, and so there is nothing to compare with."
+            return
         if self.pact.is_empty:
             yield "What if", "There is no pact here, and so nothing to compare with."
             return
         words = (
             "Every decision is drawn as if by dice. Let the very same dice fall again while somebody decides "
         )
-        yield "What if", words + "by other rules: the story changes only where the rules make a difference."
+        words += "by other rules: the story changes only where the rules make a difference."
+        before = " The years before stay as they were." if (self.replay.year or 0) > 1 else ""
+        yield "What if", words + before
         ways: dict[str, list[str]] = {}
         for world, other in self.replay.counterfactuals.items():
             ways.setdefault(self._other_way(other), []).append(world)
@@ -423,9 +508,8 @@ class _Story:
         }[end]
         if end == "general_war":
             return f"It ends within {days} {how}."
-        return (
-            f"It {'is stuck after' if end == 'stalemate' else 'ends within'} {days} at {_rung(rung)}, {how}."
-        )
+        when = "is stuck after" if end == "stalemate" else "ends within"
+        return f"It {when} {days} at {rung_name(rung)}, {how}."
 
     def _help(self) -> str:
         marks = self.dispute.marks
@@ -506,7 +590,7 @@ class _Story:
         elif own.opened != empty.opened:
             yield "Without the pact there would be no crisis." if own.opened else "The pact averts a crisis."
         elif all(_course(other) == _course(own) for other in replay.counterfactuals.values()):
-            yield "The pact makes no difference."
+            yield NO_DIFFERENCE
         else:
             yield "Without the pact there would be a crisis, too, and no war either."
 
@@ -527,7 +611,8 @@ def _instead(now: float, before: float) -> str:
     return " instead of ".join(texts)
 
 
-def _rung(rung: int) -> str:
+def rung_name(rung: int) -> str:
+    """Return a rung as it stands in a sentence, with its article."""
     name = RUNGS[rung].replace("_", " ")
     return f"a {name}" if RUNGS[rung] in ("dispute", "threat", "show_of_force") else name
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from distributed import Client
 
+    from entangle.decades_result import Decades
     from entangle.result import Result
     from entangle.sampling import GivenOutcome
 
@@ -37,6 +38,9 @@ class Simulation(Table):
 
     trajectories: Annotated[int, Field(ge=1, le=2**48)] = Field(
         default=1_000_000, description="disputes to simulate for each pact, 1 to 2^48"
+    )
+    histories: Annotated[int, Field(ge=1, le=2**48)] = Field(
+        default=100_000, description="histories of years to play for each pact, 1 to 2^48"
     )
     seed: Annotated[int, Field(ge=0, lt=2**64)] = Field(
         default=1, description="key of the random numbers, 0 to 2^64 - 1"
@@ -300,12 +304,14 @@ class Study(Table):
     def decades(
         self,
         *,
-        histories: int = 100_000,
+        histories: int | None = None,
         seed: int | None = None,
+        keep: Sequence[int] | int = (),
         executor: Executor | Client | None = None,
         workers: int | None = None,
+        solving: Callable[[int, int], None] | None = None,
         progress: Callable[[int, int], None] | None = None,
-    ) -> xr.Dataset:
+    ) -> Decades:
         """Play histories of years and crises under every pact, as the table [peacetime] says.
 
         Each pact's crises are first solved on a grid of contexts, which is kept on disk. ``docs/decades.md``
@@ -314,19 +320,22 @@ class Study(Table):
         Parameters
         ----------
         histories
-            Histories for each pact.
+            Histories for each pact; the study's own number if not given.
         seed
             Key of the random numbers; the study's own if not given.
-        executor, workers, progress
+        keep
+            Histories to keep whole, by number, or how many of the first; see :attr:`Decades.kept`.
+        executor, workers
             As for :meth:`run`.
+        solving, progress
+            Called with (contexts solved, contexts known to be needed) while crises are solved, and with
+            (blocks done, blocks in all) while histories are played.
 
         Returns
         -------
-        xarray.Dataset
-            By pact, year and outcome: ``yearly_probability`` and ``ever_probability`` (by year's end) with
-            counts and intervals, and ``yearly_conditional``, the estimate from exact probabilities. By pact
-            and year: ``disputes``, ``pact_status``, ``pact_ended_by``, and mean, spread and quantiles of each
-            level. By pairs of pacts: ``ever_joint``, for comparisons of histories with the same luck.
+        Decades
+            With its labelled :attr:`~entangle.Decades.data`; the same bits for any executor or number of
+            workers.
 
         Raises
         ------
@@ -335,18 +344,134 @@ class Study(Table):
         ConvergenceError
             If a context's equilibrium could not be found; names the pact and the context.
         """
-        from entangle.decades import decades
+        from entangle.decades import count_histories
+        from entangle.decades_data import tabulated
+        from entangle.decades_result import Decades
 
-        if histories < 1:
-            raise StudyError.single("histories", rule="must be at least 1", got=str(histories))
-        settings = self.simulation if seed is None else self.simulation.replace(seed=seed)
-        return decades(
+        given = {"histories": histories, "seed": seed}
+        settings = self.simulation.replace(**{k: v for k, v in given.items() if v is not None})
+        number = settings.histories
+        kept = range(keep) if isinstance(keep, int) else keep
+        outside = [index for index in kept if not 0 <= index < number]
+        if outside:
+            raise StudyError.single(
+                "keep",
+                rule=f"must name histories from 0 to {number - 1:,}",
+                got=str(outside[0]),
+                do="Leave it out, or play more histories",
+            )
+        counted = count_histories(
             self,
-            histories=histories,
+            number=number,
             seed=settings.seed,
             executor=executor,
             workers=workers,
+            solving=solving,
             progress=progress,
+        )
+        whole = None
+        if len(kept) > 0:
+            import xarray as xr
+
+            each = [self.histories(kept, pact=name, seed=settings.seed) for name in self.pacts]
+            whole = xr.concat(each, xr.Variable("pact", list(self.pacts)))
+        data = tabulated(self, counted, seed=settings.seed)
+        return Decades(data, timing=counted.timing, kept=whole)
+
+    def decade_channels(
+        self,
+        *,
+        pacts: Iterable[str] | None = None,
+        histories: int | None = None,
+        seed: int | None = None,
+        executor: Executor | Client | None = None,
+        workers: int | None = None,
+        solving: Callable[[int, int], None] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> xr.Dataset:
+        """Return what each pact does to the risks of decades, divided over its channels.
+
+        Whole histories are played in sixteen worlds on the same random words: sixteen times the work of
+        :meth:`decades`.
+
+        Parameters
+        ----------
+        pacts
+            Names of the pacts; all if not given.
+        histories, seed, executor, workers, solving, progress
+            As for :meth:`decades`.
+
+        Returns
+        -------
+        xarray.Dataset
+            Of an outcome within the horizon: ``probability`` with its interval (pact, world, outcome),
+            ``difference`` (pact, outcome) and ``contribution`` (pact, outcome, channel), each with
+            ``_lower`` and ``_upper``; contributions add up to the difference. ``caused_`` and ``averted_``:
+            whole histories against those in which one channel is as without a pact; what is caused at
+            "obligation" and "defender_fights" is entanglement over decades, at "emboldenment" entrapment.
+            :func:`entangle.plot.waterfall` draws it.
+
+        Raises
+        ------
+        StudyError
+            If an argument breaks a rule.
+        ConvergenceError
+            If a context's equilibrium could not be found.
+        """
+        from entangle.decade_channels import decade_channels
+
+        given = {"histories": histories, "seed": seed}
+        settings = self.simulation.replace(**{k: v for k, v in given.items() if v is not None})
+        return decade_channels(
+            self,
+            pacts=pacts,
+            histories=settings.histories,
+            seed=settings.seed,
+            executor=executor,
+            workers=workers,
+            solving=solving,
+            progress=progress,
+        )
+
+    def histories(
+        self, trajectories: Sequence[int], *, pact: str | None = None, seed: int | None = None
+    ) -> xr.Dataset:
+        """Return single histories whole, year by year.
+
+        Parameters
+        ----------
+        trajectories
+            Which ones, by number from 0.
+        pact
+            Name of the pact; the first that is not empty if not given.
+        seed
+            Key of the random numbers; the study's own if not given.
+
+        Returns
+        -------
+        xarray.Dataset
+            By trajectory and year: strengths, efforts, belief, the dispute and how it ended, grievances, and
+            where the pact stands.
+
+        Raises
+        ------
+        StudyError
+            If there is no such pact.
+        ConvergenceError
+            If a context's equilibrium could not be found.
+        """
+        from entangle.between import between
+        from entangle.contexts import solve_contexts
+        from entangle.kept import kept_histories
+
+        name = self.first_pact if pact is None else self.named([pact])[0]
+        return kept_histories(
+            self,
+            name,
+            list(trajectories),
+            seed=self.simulation.seed if seed is None else seed,
+            solved=solve_contexts(self, name),
+            peace=between(self, name),
         )
 
     def named(self, pacts: Iterable[str] | None) -> list[str]:

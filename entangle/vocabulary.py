@@ -34,6 +34,8 @@ RUNGS: Final[tuple[Rung, ...]] = (
     "nuclear_use",
     "general_nuclear_war",
 )
+#: Who is who, in the order of the actors.
+SEATS: Final = ("challenger", "protege", "defender")
 SUPPORTS: Final[tuple[Support, ...]] = ("aloof", "diplomatic", "military", "fighting")
 #: How a crisis ends, or that there was none.
 ENDS: Final[tuple[str, ...]] = (
@@ -46,6 +48,9 @@ ENDS: Final[tuple[str, ...]] = (
     "stalemate",
     "general_war",
 )
+#: Where a pact stands at the end of a year, and why it has ended.
+STATUS: Final = ("ended", "in_force", "suspended")
+CAUSES: Final = ("none", "notice_by_protege", "notice_by_defender", "breach", "lapse", "review")
 COMMITMENTS: Final[tuple[Commitment, ...]] = (
     "none",
     "consult",

@@ -87,9 +87,17 @@ def game(
     unanswered = levers.tripwire * (rung >= 4) * (support < 3)
     running_by_scope = np.stack([running] * len(scopes))
     cost_by_scope = np.stack([cost] * len(scopes))
+    # the more resolute the defender, the more a breach costs it: that part is a share of its stake
+    stake = defender.resolve.median * scenario.alignment
+    moved = settings.breach_resolve if stake > 0.0 else 0.0
+    breach = np.zeros((len(scopes), 2, ladder.STATES))
     for z, scope in enumerate(scopes):
-        running_by_scope[z, 2] += settings.breach_per_round * in_breach * scope + unanswered
-        cost_by_scope[z, 2, ladder.DEFEAT] += in_breach * scope
+        fixed = in_breach * scope * (1.0 - moved)
+        running_by_scope[z, 2] += settings.breach_per_round * fixed + unanswered
+        cost_by_scope[z, 2, ladder.DEFEAT] += fixed
+        if moved > 0.0:
+            breach[z, 1] = in_breach * scope * moved / stake
+            breach[z, 0] = settings.breach_per_round * breach[z, 1]
     return Game(
         precision=settings.precision,
         rounds=settings.rounds,
@@ -109,6 +117,7 @@ def game(
         gain=gain,
         cost=cost_by_scope,
         running=running_by_scope,
+        breach=breach,
         restrain=_audience(setting)[2] * _step_height(rung) * (support > 0),
     )
 

@@ -115,6 +115,12 @@ class Setting:
         return cls(study.scenario, dict(study.actors), study.parameters, study.peacetime)
 
     @property
+    def for_challenger(self) -> float:
+        """Share of disputes that arise for the challenger."""
+        scenario = self.scenario
+        return scenario.challenger_rate / (scenario.challenger_rate + scenario.protege_rate)
+
+    @property
     def seats(self) -> tuple[Actor, Actor, Actor]:
         """The challenger, the protégé and the defender."""
         seated = self.scenario.challenger, self.scenario.protege, self.scenario.defender

@@ -55,8 +55,11 @@ QUIET: Final = 0xFFFF
 #: What a record holds of a year: see :class:`Record`.
 LEVELS: Final = 7
 EVENTS: Final = 9
+#: Histories whose years are taken together.
+BATCH: Final = 4096
 
 _HALF = np.uint64(32)
+_BY_CORNER: Final = CELLS[2] * CELLS[3] * CELLS[4]
 _SOFT: Final = soft_table()
 _NORMAL: Final = normal_table()
 _NORMAL_SCALE: Final = (_NORMAL.size - 1) / 2.0**32
@@ -102,24 +105,76 @@ def record(contexts: Contexts, peace: Peace, *, seed: int, first: int, size: int
         np.zeros((size, years, LEVELS)), np.zeros((size, years, EVENTS), np.int32), np.zeros(size, np.uint8)
     )
     lanes = crisis.new_lanes()
-    most = lanes.trajectory.size
-    for start in range(0, size, most):
-        stop = min(start + most, size)
+    for start in range(0, size, BATCH):
+        stop = min(start + BATCH, size)
         part = Record(kept.levels[start:stop], kept.events[start:stop], kept.steadfast[start:stop])
         _histories(contexts, peace, np.uint64(seed), np.uint64(first + start), years, lanes, part)
     return kept
 
 
+def again(contexts: Contexts, kept: Record, *, seed: int, first: int) -> NDArray[np.uint16]:
+    """Play the disputes that a pact bound again, one by one, by other rules and with the same words.
+
+    Parameters
+    ----------
+    contexts
+        The other rules: as those of the record, but with bound contexts alone, so that there are half as
+        many.
+    kept
+        What happened: it decides which disputes arise, when, and in which context.
+    seed, first
+        As for :func:`record`; at most :data:`BATCH` histories.
+
+    Returns
+    -------
+    array of shape (histories, years)
+        The cell of each ending; :data:`QUIET` where no dispute was bound.
+    """
+    found = np.full(kept.events.shape[:2], QUIET, np.uint16)
+    _again(contexts, np.uint64(seed), np.uint64(first), crisis.new_lanes(), kept, found)
+    return found
+
+
+@jit
+def _again(contexts, seed, first, lanes, kept, found):  # type: ignore[no-untyped-def]
+    n, years = found.shape
+    types = np.empty((4, n), np.uint32)
+    words = np.empty((4, n), np.uint32)
+    place = np.zeros(n, np.int64)
+    ends = np.full(n, QUIET, np.uint16)
+    bound = np.ones(n, np.int64)
+    for year in range(years):
+        chosen = np.int64(0)
+        for i in range(n):
+            lanes.trajectory[chosen] = first + np.uint64(i)
+            if kept.events[i, year, 1]:
+                place[i] = kept.events[i, year, 0]
+                ends[i] = kept.events[i, year, 2] // _BY_CORNER * _BY_CORNER
+                chosen += 1
+        if chosen == 0:
+            continue
+        now = np.uint64(year)
+        philox(lanes.trajectory[:chosen], now, TYPES, seed, types)
+        philox(lanes.trajectory[:chosen], now, ENTRY, seed, words)
+        open_ = _open(contexts, types, words, first, chosen, 0, kept.steadfast, place, bound, lanes, ends)
+        _play(contexts, now, seed, first, open_, lanes, types, words, ends)
+        for i in range(n):
+            if kept.events[i, year, 1]:
+                found[i, year] = ends[i]
+
+
 @jit
 def _histories(contexts, peace, seed, first, years, lanes, kept):  # type: ignore[no-untyped-def]
     n = kept.steadfast.size
+    half = contexts.enter.shape[0] // 2
     index = np.empty(n, np.uint64)
     for i in range(n):
         index[i] = first + np.uint64(i)
     words = np.empty((4, n), np.uint32)
-    types = np.empty((4, lanes.trajectory.size), np.uint32)
-    entry = np.empty((4, lanes.trajectory.size), np.uint32)
+    types = np.empty((4, n), np.uint32)
+    entry = np.empty((4, n), np.uint32)
     levels = np.zeros((LEVELS, n))
+    trend = np.zeros((3, n))
     grievance = np.zeros((2, n), np.int64)
     status = np.full(n, IN_FORCE if peace.pact else ENDED, np.int64)
     cause = np.zeros(n, np.int64)
@@ -129,8 +184,6 @@ def _histories(contexts, peace, seed, first, years, lanes, kept):  # type: ignor
     place = np.zeros(n, np.int64)
     bound = np.zeros(n, np.int64)
     ends = np.empty(n, np.uint16)
-    tally = np.zeros(np.uint64(CELLS[0] * CELLS[1]) * np.uint64(CELLS[2] * CELLS[3] * CELLS[4]), np.int64)
-    unwatched = np.empty(0, np.uint8)
     levels[6, :] = peace.odds
     for year in range(years):
         now = np.uint64(year)
@@ -138,28 +191,18 @@ def _histories(contexts, peace, seed, first, years, lanes, kept):  # type: ignor
         if year == 0:
             for i in range(n):
                 kept.steadfast[i] = np.uint64(words[3, i]) < peace.steadfast
-        _arm(peace, words, status, levels)
+        _arm(peace, words, status, levels, trend)
         philox(index, now, PLACE, seed, words)
         _find_place(contexts, words, levels, place)
         philox(index, now, TYPES, seed, types)
         philox(index, now, ENTRY, seed, entry)
+        _arise(contexts, peace, entry, status, grievance, bound, ends)
         lanes.trajectory[:n] = index
-        open_ = _open(
-            contexts, peace, types, entry, kept.steadfast, status, grievance, place, lanes, bound, ends
-        )
-        for t in range(contexts.rounds):
-            if open_ == 0:
-                break
-            philox(lanes.trajectory[:open_], now, np.uint64(t), seed, entry)
-            open_ = crisis.play_round(
-                contexts, contexts, contexts, t, entry, open_, lanes, types, tally, first, ends, unwatched
-            )
-        for i in range(open_):
-            over = lanes.packed[i] | np.uint32(STALEMATE << END_SHIFT)
-            crisis.end(over, lanes.trajectory[i] - first, tally, ends, unwatched)
+        open_ = _open(contexts, types, entry, first, n, half, kept.steadfast, place, bound, lanes, ends)
+        _play(contexts, now, seed, first, open_, lanes, types, entry, ends)
         _note(year, levels, place, bound, ends, kept)
         philox(index, now, LIFE, seed, words)
-        _follow(contexts, peace, place, bound, ends, levels, grievance)
+        _follow(contexts, peace, place, bound, ends, levels, trend, grievance)
         _live(contexts, peace, year + 1, ends, words, place, status, cause, notice, giver, pause)
         for i in range(n):
             kept.events[i, year, 3] = grievance[0, i]
@@ -203,8 +246,8 @@ def _normal(word):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _arm(peace, words, status, levels):  # type: ignore[no-untyped-def]
-    """Let efforts answer, and capabilities follow."""
+def _arm(peace, words, status, levels, trend):  # type: ignore[no-untyped-def]
+    """Let efforts answer, and capabilities drift towards what their trends and efforts sustain."""
     rest = 1.0 - peace.inertia
     for i in range(status.size):
         ka, kb, kc = levels[0, i], levels[1, i], levels[2, i]
@@ -221,9 +264,11 @@ def _arm(peace, words, status, levels):  # type: ignore[no-untyped-def]
         uc = peace.inertia * levels[5, i] + rest * target_c + peace.shock * _normal(words[2, i])
         if in_force:
             ub = max(ub, peace.ln_floor)
-        levels[0, i] = (ka + peace.growth[0]) + peace.build * ua
-        levels[1, i] = (kb + peace.growth[1]) + peace.build * ub
-        levels[2, i] = (kc + peace.growth[2]) + peace.build * uc
+        levels[0, i] = (ka + peace.growth[0]) + peace.build * (ua - (ka - trend[0, i]))
+        levels[1, i] = (kb + peace.growth[1]) + peace.build * (ub - (kb - trend[1, i]))
+        levels[2, i] = (kc + peace.growth[2]) + peace.build * (uc - (kc - trend[2, i]))
+        for actor in range(3):
+            trend[actor, i] = trend[actor, i] + peace.growth[actor]
         levels[3, i], levels[4, i], levels[5, i] = ua, ub, uc
 
 
@@ -245,17 +290,9 @@ def _find_place(contexts, words, levels, place):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _open(contexts, peace, types, entry, steadfast, status, grievance, place, lanes, bound, ends):  # type: ignore[no-untyped-def]
-    """Let disputes arise; keep those that become a crisis in the first lanes; return how many."""
-    n = place.size
-    number = np.uint64(contexts.types)
-    sets = contexts.enter.shape[2]
-    half = contexts.enter.shape[0] // 2
-    by_actor = 3 * STATES * sets
-    by_context = contexts.rounds * 3 * by_actor
-    by_place = MARKS * STATES * CELLS[2]
-    kept = 0
-    for i in range(n):
+def _arise(contexts, peace, entry, status, grievance, bound, ends):  # type: ignore[no-untyped-def]
+    """Let disputes arise: leave in `ends` the first cell of their origin and scope, or :data:`QUIET`."""
+    for i in range(ends.size):
         bound[i] = np.int64((status[i] == IN_FORCE) and (np.uint64(entry[1, i]) < contexts.scope))
         ga, gb = grievance[0, i] + GRIEVANCES, grievance[1, i] + GRIEVANCES
         if np.uint64(entry[3, i]) >= peace.arises[ga, gb]:
@@ -263,27 +300,48 @@ def _open(contexts, peace, types, entry, steadfast, status, grievance, place, la
             ends[i] = QUIET
             continue
         origin = np.int64(np.uint64(entry[0, i]) >= peace.origin[ga, gb])
-        context = place[i] + bound[i] * half
+        ends[i] = (origin * 2 + bound[i]) * _BY_CORNER
+
+
+@jit
+def _open(contexts, types, entry, first, n, half, steadfast, place, bound, lanes, ends):  # type: ignore[no-untyped-def]
+    """Keep the disputes of the first `n` lanes that become a crisis in the first lanes; return how many.
+
+    Parameters
+    ----------
+    half
+        Contexts without the pact, before those with it.
+    """
+    number = np.uint64(contexts.types)
+    sets = contexts.enter.shape[2]
+    by_actor = 3 * STATES * sets
+    by_context = contexts.rounds * 3 * by_actor
+    kept = 0
+    for i in range(n):
+        at = np.int64(lanes.trajectory[i] - first)
+        if ends[at] == QUIET:
+            continue
+        corner = np.int64(ends[at]) // _BY_CORNER
+        origin = corner >> 1
+        context = place[at] + bound[at] * half
         challenger = np.int64((np.uint64(types[0, i]) * number) >> _HALF)
         estimate = np.int64(0)
-        if np.uint64(types[3, i]) < contexts.hit[bound[i], challenger]:
+        if np.uint64(types[3, i]) < contexts.hit[bound[at], challenger]:
             estimate = np.int64(contexts.types)
         protege = estimate + np.int64((np.uint64(types[1, i]) * number) >> _HALF)
         defender = estimate - 1
         for k in range(contexts.types):
-            defender += np.int64(np.uint64(types[2, i]) >= contexts.faith[steadfast[i], k])
-        corner = origin * 2 + bound[i]
-        ends[i] = corner * by_place
+            defender += np.int64(np.uint64(types[2, i]) >= contexts.faith[steadfast[at], k])
         opener = protege if origin else challenger
         if entry[2, i] <= contexts.enter[context, origin, opener]:
             continue
-        first = context * by_context
+        row = context * by_context
         state = contexts.start[context, origin]
-        marks = np.int64(contexts.step[bound[i], 0, state, 1] >> MARK_SHIFT)
+        marks = np.int64(contexts.step[bound[at], 0, state, 1] >> MARK_SHIFT)
         lanes.trajectory[kept] = lanes.trajectory[i]
-        lanes.rows[0, kept] = first + 3 * challenger
-        lanes.rows[1, kept] = first + by_actor + 3 * protege
-        lanes.rows[2, kept] = first + 2 * by_actor + 3 * defender
+        lanes.rows[0, kept] = row + 3 * challenger
+        lanes.rows[1, kept] = row + by_actor + 3 * protege
+        lanes.rows[2, kept] = row + 2 * by_actor + 3 * defender
         lanes.rows[3, kept] = context * STATES * 4
         lanes.packed[kept] = np.uint32((corner << 14) | (marks << MARK_SHIFT) | state)
         kept += 1
@@ -291,7 +349,24 @@ def _open(contexts, peace, types, entry, steadfast, status, grievance, place, la
 
 
 @jit
-def _follow(contexts, peace, place, bound, ends, levels, grievance):  # type: ignore[no-untyped-def]
+def _play(contexts, now, seed, first, n, lanes, spare, words, ends):  # type: ignore[no-untyped-def]
+    """Play the crises of the first `n` lanes to their end."""
+    tally = np.zeros(4 * _BY_CORNER, np.int64)
+    unwatched = np.empty(0, np.uint8)
+    for t in range(contexts.rounds):
+        if n == 0:
+            break
+        philox(lanes.trajectory[:n], now, np.uint64(t), seed, words)
+        n = crisis.play_round(
+            contexts, contexts, contexts, t, words, n, lanes, spare, tally, first, ends, unwatched
+        )
+    for i in range(n):
+        over = lanes.packed[i] | np.uint32(STALEMATE << END_SHIFT)
+        crisis.end(over, lanes.trajectory[i] - first, tally, ends, unwatched)
+
+
+@jit
+def _follow(contexts, peace, place, bound, ends, levels, trend, grievance):  # type: ignore[no-untyped-def]
     """Let crises leave their marks on strengths, grievances and belief."""
     half = contexts.enter.shape[0] // 2
     for i in range(ends.size):
@@ -312,6 +387,7 @@ def _follow(contexts, peace, place, bound, ends, levels, grievance):  # type: ig
             levels[2, i] = levels[2, i] - peace.loss[2, rung]
         for actor in range(2):
             levels[actor, i] = levels[actor, i] + peace.prize[actor, end]
+            trend[actor, i] = trend[actor, i] + peace.prize[actor, end]
             moved = grievance[actor, i] + peace.grievance[actor, end]
             grievance[actor, i] = min(max(moved, -GRIEVANCES), GRIEVANCES)
         marks = code % MARKS
@@ -351,12 +427,9 @@ def _live(contexts, peace, age, ends, words, place, status, cause, notice, giver
             elif not protege:
                 status[i], cause[i] = ENDED, BREACH
                 continue
-        if at_term:
-            if not both:
-                status[i], cause[i] = ENDED, LAPSE
-        elif at_review and not both:
-            if np.uint64(words[2, i]) >= peace.renegotiation:
-                status[i], cause[i] = ENDED, REVIEW
+        if at_term or at_review:
+            if not both and np.uint64(words[2, i]) >= peace.renegotiation:
+                status[i], cause[i] = ENDED, LAPSE if at_term else REVIEW
         elif peace.notice >= 0 and notice[i] < 0 and not both:
             giver[i] = NOTICE_BY_PROTEGE if defender else NOTICE_BY_DEFENDER
             notice[i] = peace.notice

@@ -62,6 +62,9 @@ class Game(NamedTuple):
         What an ending pays: ``gain * theta - cost``; shapes (3, ends, states) and (Z, 3, ends, states).
     running
         Cost of a round, charged after the defender's move, shape (Z, 3, states).
+    breach
+        Cost to the defender of owing help and not giving it, as a share of its stake: of a round, charged
+        like a running cost, and of a defeat, shape (Z, 2, states).
     restrain
         Cost to the defender of lowering its support, shape (states,).
     """
@@ -84,6 +87,7 @@ class Game(NamedTuple):
     gain: Floats
     cost: Floats
     running: Floats
+    breach: Floats
     restrain: Floats
 
 

@@ -103,7 +103,14 @@ class Dispute(NamedTuple):
 _Choice = Callable[[int, int, Sequence[int]], tuple[int, int]]
 
 
-def replay(tables: Tables, trajectory: int, *, seed: int, year: int = 0) -> Dispute:
+def replay(
+    tables: Tables,
+    trajectory: int,
+    *,
+    seed: int,
+    year: int = 0,
+    faith: Sequence[int] | NDArray[np.uint64] | None = None,
+) -> Dispute:
     """Play one dispute as :func:`entangle_kernels.crisis.simulate` does, and keep everything.
 
     Parameters
@@ -112,9 +119,14 @@ def replay(tables: Tables, trajectory: int, *, seed: int, year: int = 0) -> Disp
         Index of the trajectory, 0 to 2^64 - 1.
     seed, year
         As for the simulator.
+    faith
+        First word of each class of the defender's resolve, shape (K,), ascending from 0, as
+        :func:`entangle_kernels.decades.record` draws it; equal classes if not given.
     """
     for_a, for_b, for_c, for_estimate = words(trajectory, TYPES, seed, year)
     a, b, c = (word * tables.types // WORDS for word in (for_a, for_b, for_c))
+    if faith is not None:
+        c = sum(for_c >= int(first) for first in faith) - 1
     estimate = 1 if tables.estimates == 2 and for_estimate < int(tables.hit[a]) else 0
     for_origin, for_scope, for_entry, _ = words(trajectory, ENTRY, seed, year)
     origin = 0 if for_origin < int(tables.origin) else 1

@@ -19,6 +19,7 @@ from entangle_kernels.ladder import (
     ACCIDENT,
     BACK_DOWN,
     BLOCKED_VOTE,
+    DEFEAT,
     END_SHIFT,
     ESCALATE,
     HOLD,
@@ -163,6 +164,7 @@ def backward_with(  # type: ignore[no-untyped-def]
     """
     # arrays by name: handing the whole game to a small function costs more than the function
     gain, cost, step, nature, running = game.gain, game.cost, game.step, game.nature, game.running
+    breach = game.breach
     passes, restrain, precision = game.passes, game.restrain, game.precision
     theta, info, weight = combos.theta, combos.info, combos.weight
     sets = enter.shape[1]
@@ -178,11 +180,11 @@ def backward_with(  # type: ignore[no-untyped-def]
     bits = np.zeros(STATES * sets, np.int64)
     power = bits.view(np.float64)
     for state in range(STATES):
-        _ending(gain, cost, theta, number, STALEMATE, state, worth, after + state)
+        _ending(gain, cost, breach, theta, number, STALEMATE, state, worth, after + state)
     for t in range(game.rounds - 1, -1, -1):
         for state in range(STATES):
             if live[t, 3, state]:
-                _nature(nature, running, step, gain, cost, theta, number, state, worth, after, now)
+                _nature(nature, running, breach, step, gain, cost, theta, number, state, worth, after, now)
         now, after = after, now
         for stage in range(2, -1, -1):
             count = 0
@@ -199,7 +201,7 @@ def backward_with(  # type: ignore[no-untyped-def]
                         row = rows[state, move] = (1 + end) * STATES + target
                         if not ends[end, target]:
                             ends[end, target] = True
-                            _ending(gain, cost, theta, number, end, target, worth, row)
+                            _ending(gain, cost, breach, theta, number, end, target, worth, row)
                     if stage == 2 and move == ESCALATE and passes[state] < 1.0:
                         row, fails = VOTES + state, 1.0 - passes[state]
                         _between(worth, rows[state, move], after + state, fails, row)
@@ -258,13 +260,15 @@ def _opening(game, combos, worth, after, enter, values):  # type: ignore[no-unty
 
 
 @jit
-def _ending(gain, cost, theta, number, end, state, worth, row):  # type: ignore[no-untyped-def]
+def _ending(gain, cost, breach, theta, number, end, state, worth, row):  # type: ignore[no-untyped-def]
     """Fill a row of `worth` with what an ending pays."""
     each = number // cost.shape[0]
     for scope in range(cost.shape[0]):
         first = scope * each
         for actor in range(3):
             share, price = gain[actor, end, state], cost[scope, actor, end, state]
+            if actor == 2 and end == DEFEAT:
+                share -= breach[scope, 1, state]
             for i in range(each):
                 q = np.uint64(first + i)
                 worth[row, actor, q] = share * theta[actor, q] - price
@@ -281,7 +285,7 @@ def _between(worth, row, other, share, into):  # type: ignore[no-untyped-def]
 
 @jit
 def _nature(  # type: ignore[no-untyped-def]
-    nature, running, step, gain, cost, theta, number, state, worth, after, now
+    nature, running, breach, step, gain, cost, theta, number, state, worth, after, now
 ):
     """Fill the row of a state before nature moves."""
     each = number // cost.shape[0]
@@ -289,11 +293,15 @@ def _nature(  # type: ignore[no-untyped-def]
         for scope in range(cost.shape[0]):
             # all endings together come to one share of the stake and one price
             share, price = 0.0, running[scope, actor, state]
+            if actor == 2:
+                share -= breach[scope, 0, state]
             for outcome in range(OUTCOMES):
                 packed = step[0, 3, state, outcome]
                 end, last = (packed >> END_SHIFT) & 7, packed & STATE_MASK
                 if end != 0:
                     share += nature[state, outcome] * gain[actor, end, last]
+                    if actor == 2 and end == DEFEAT:
+                        share -= nature[state, outcome] * breach[scope, 1, last]
                     price += nature[state, outcome] * cost[scope, actor, end, last]
             first = scope * each
             for i in range(each):

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import csv
+import math
 import re
+import tomllib
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
+from statistics import linear_regression
 
 import pytest
+import xarray as xr
 
 from entangle.actor import Actor
 from entangle.pact import CLAUSES, Pact
@@ -15,17 +21,20 @@ from entangle.study import Study
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data"
 CONFIGS = sorted((ROOT / "configs").glob("*.toml"))
-REAL = [path for path in CONFIGS if path.stem != "baseline"]
+STYLISED = [path for path in CONFIGS if path.stem in ("baseline", "coalition")]
+REAL = [path for path in CONFIGS if path not in STYLISED]
 FIELDS = tuple(field for fields in CLAUSES.values() for field in fields)
 
 #: First year with nuclear weapons, by Correlates of War code.
 NUCLEAR_SINCE = {2: 1945, 365: 1949, 200: 1952, 220: 1960, 710: 1964, 731: 2006}
 
 CINC_SOURCE = re.compile(r"CINC: NMC 7\.0, ccode (\d+), (\d{4})")
+GROWTH_SOURCE = re.compile(r"growth: CINC trend, NMC 7\.0, (\d{4})-(\d{4})")
 REGIME_SOURCE = re.compile(r"regime: V-Dem polyarchy, (\d{4})")
 RATES_SOURCE = re.compile(r"MID 5\.0, ccodes (\d+) and (\d+), (\d{4})-(\d{4})")
 
 each = pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+each_stylised = pytest.mark.parametrize("path", STYLISED, ids=lambda path: path.stem)
 each_real = pytest.mark.parametrize("path", REAL, ids=lambda path: path.stem)
 needs_data = pytest.mark.skipif(
     not DATA.is_dir(), reason="the public conflict data do not lie beside the repository"
@@ -35,6 +44,7 @@ needs_data = pytest.mark.skipif(
 def test_the_studies_are_there():
     assert {path.stem for path in CONFIGS} >= {
         "baseline",
+        "coalition",
         "us_rok",
         "us_japan",
         "us_philippines",
@@ -118,6 +128,15 @@ def test_a_change_is_marked_where_it_stands(path):
         assert "# changed" in table, name
 
 
+@each
+def test_its_years_and_trends_are_stated(path):
+    """Over decades both matter too much to be left to a default that nobody saw."""
+    study = Study.load(path)
+    assert "years" in study.peacetime.model_fields_set
+    assert study.peacetime.years >= 10
+    assert not [name for name, actor in study.actors.items() if "growth" not in actor.model_fields_set]
+
+
 # -- studies of real treaties ----------------------------------------------------------------------
 
 
@@ -171,11 +190,42 @@ def test_every_actor_gives_its_sources(path):
         assert regime_year(actor) == year
         assert actor.nuclear == (ccode in NUCLEAR_SINCE and NUCLEAR_SINCE[ccode] <= year)
         if "effort" in actor.model_fields_set:
-            assert "effort: SIPRI" in actor.source
+            assert re.search(r"effort: (SIPRI|SIPRI estimate|WMEAT \d{4}), \d{4}\b", actor.source or "")
 
 
-def test_the_baseline_claims_no_source():
-    study = Study.load(ROOT / "configs" / "baseline.toml")
+@each_real
+def test_a_trend_looks_back_as_far_as_a_history_looks_ahead(path):
+    study = Study.load(path)
+    for actor in study.actors.values():
+        first, last = growth_years(actor)
+        assert last == capability_source(actor)[1]
+        assert last - first + 1 == study.peacetime.years
+
+
+@each_real
+def test_every_figure_of_peacetime_says_that_it_is_assumed(path):
+    text = path.read_text(encoding="utf-8")
+    table = text.split("\n[peacetime]\n")[1].split("\n\n")[0]
+    figures = [line for line in table.splitlines() if not line.startswith("#")]
+    assert {line.split(" = ")[0] for line in figures} == tomllib.loads(text)["peacetime"].keys()
+    assert not [line for line in figures if not re.search(r"# assumption: \w", line)]
+
+
+@each_real
+def test_how_the_treaty_ends_is_coded_or_said_to_be_absent(path):
+    treaty = Study.load(path).pacts["treaty"]
+    silent = [
+        field
+        for field in ("term_years", "review_years", "notice_months", "suspension")
+        if field not in treaty.model_fields_set and field not in treaty.articles
+    ]
+    assert not silent
+
+
+@each_stylised
+def test_a_stylised_study_claims_no_source(path):
+    study = Study.load(path)
+    assert "# EVERY figure in this file is an assumption." in path.read_text(encoding="utf-8")
     assert {actor.source for actor in study.actors.values()} == {"assumption"}
     for name, pact in study.pacts.items():
         assert pact.source is None
@@ -187,9 +237,49 @@ def test_a_state_has_the_same_figures_in_every_study_of_a_year():
     figures: dict[tuple[int, int], set[tuple[object, ...]]] = {}
     for path in REAL:
         for actor in Study.load(path).actors.values():
-            told = (actor.title, actor.capability, actor.regime, actor.nuclear, actor.effort)
+            told = (actor.title, actor.capability, actor.growth, actor.regime, actor.nuclear, actor.effort)
             figures.setdefault(capability_source(actor), set()).add(told)
     assert not {key: told for key, told in figures.items() if len(told) > 1}
+
+
+# -- one threat, three answers ---------------------------------------------------------------------
+
+
+def test_one_guarantor_five_partners_and_nobody_differ_in_the_decision_rule_alone():
+    study = coalition_study()
+    treaty, consensus = study.pacts["treaty"], study.pacts["consensus"]
+    assert treaty.coalition is None
+    assert study.pacts["no_pact"].is_empty
+    assert consensus.coalition is not None
+    assert len(consensus.coalition.members) == 5
+    assert consensus.coalition.quorum == 1.0
+    assert consensus.coalition.consensus_rounds >= 1
+    alone = study.actors[study.scenario.defender].capability
+    pooled = math.fsum(study.actors[name].capability for name in consensus.coalition.members)
+    assert alone <= pooled <= 1.1 * alone
+    assert not treaty.legislature, "a vote at home would be counted as blocked, too"
+    for name, variant in variants_of(study).items():
+        assert changed_fields(treaty, variant) == ["coalition"], name
+        assert variant.coalition.members == consensus.coalition.members
+
+
+@pytest.mark.parametrize(
+    ("outcome", "order"),
+    [
+        # the more who must agree, and the later, the less does the promise deter and involve
+        ("challenge", ["treaty", "majority", "consensus", "slow", "no_pact"]),
+        ("defender_fights", ["no_pact", "slow", "consensus", "majority", "treaty"]),
+        ("reliability", ["slow", "consensus", "majority", "treaty"]),
+        ("nuclear_use", ["no_pact", "slow", "consensus", "majority", "treaty"]),
+        # what blocks is the vote, not the wait for it
+        ("blocked", ["treaty", "majority", "consensus"]),
+        # any promise emboldens; that of one guarantor most
+        ("provocation", ["no_pact", "consensus", "treaty"]),
+    ],
+)
+def test_consensus_deters_and_involves_less_than_one_guarantor(outcome, order):
+    exact = exact_coalition().exact.sel(outcome=outcome)
+    assert all(float(exact.sel(pact=low)) < float(exact.sel(pact=high)) for low, high in pairwise(order))
 
 
 # -- against the data ------------------------------------------------------------------------------
@@ -201,6 +291,18 @@ def test_capabilities_are_those_of_the_data(path):
     cinc = column(DATA / "nmc" / "nmc7.csv", "cinc")
     for name, actor in Study.load(path).actors.items():
         assert actor.capability == round(cinc[capability_source(actor)], 6), name
+
+
+@needs_data
+@each_real
+def test_trends_are_those_of_the_data(path):
+    cinc = column(DATA / "nmc" / "nmc7.csv", "cinc")
+    for name, actor in Study.load(path).actors.items():
+        ccode, _ = capability_source(actor)
+        first, last = growth_years(actor)
+        years = range(first, last + 1)
+        slope = linear_regression(years, [math.log(cinc[ccode, year]) for year in years]).slope
+        assert actor.growth == round(math.expm1(slope), 3), name
 
 
 @needs_data
@@ -237,6 +339,16 @@ def test_dispute_rates_are_those_of_the_data(path):
 # -- helpers ---------------------------------------------------------------------------------------
 
 
+@cache
+def coalition_study() -> Study:
+    return Study.load(ROOT / "configs" / "coalition.toml")
+
+
+@cache
+def exact_coalition() -> xr.Dataset:
+    return coalition_study().exact().data
+
+
 def variants_of(study: Study) -> dict[str, Pact]:
     return {name: pact for name, pact in study.pacts.items() if name not in ("treaty", "no_pact")}
 
@@ -271,6 +383,12 @@ def assert_words(text: str | None) -> None:
 def capability_source(actor: Actor) -> tuple[int, int]:
     found = CINC_SOURCE.search(actor.source or "")
     assert found, f"no source of the capability in {actor.source!r}"
+    return int(found.group(1)), int(found.group(2))
+
+
+def growth_years(actor: Actor) -> tuple[int, int]:
+    found = GROWTH_SOURCE.search(actor.source or "")
+    assert found, f"no source of the growth in {actor.source!r}"
     return int(found.group(1)), int(found.group(2))
 
 

@@ -121,20 +121,47 @@ def test_what_nobody_can_invoke_is_no_pact_to_the_bit(terms: dict[str, Any]) -> 
         assert np.array_equal(ours, theirs), name
 
 
-def owed_in(pact: Pact, rung: int, provoked: int) -> float:
-    """Breach cost of a round in a state, in scope, at no support."""
-    made, _ = games(lower(pact, SETTING), SETTING)
+def owed_in(pact: Pact, setting: Setting, rung: int, provoked: int) -> tuple[float, float]:
+    """Breach cost of a round in a state, in scope, at no support; and of a defeat: of a median defender."""
+    made, _ = games(lower(pact, setting), setting)
     state = ladder.pack(rung, 0, provoked)
-    bare, _ = games(no_pact(SETTING), SETTING)
-    return float(made[-1].running[-1, 2, state] - bare[0].running[0, 2, state])
+    bare, _ = games(no_pact(setting), setting)
+    stake = setting.seats[2].resolve.median * setting.scenario.alignment
+    running = made[-1].running[-1, 2, state] - bare[0].running[0, 2, state]
+    defeat = (made[-1].cost[-1] - bare[0].cost[0])[2, ladder.DEFEAT, state]
+    by_round, at_defeat = made[-1].breach[-1, :, state] * stake
+    return float(running + by_round), float(defeat + at_defeat)
 
 
-def test_breach_starts_at_the_trigger_and_is_discounted_when_provoked() -> None:
+@pytest.mark.parametrize("moved", [0.0, 0.25, 1.0])
+def test_breach_starts_at_the_trigger_and_is_discounted_when_provoked(moved: float) -> None:
     pact = Pact(commitment="defence", strength=0.5, trigger="local_war", provoked_discount=0.4)
-    full = 0.5 * SETTING.parameters.breach * SETTING.parameters.breach_per_round
-    assert owed_in(pact, 3, 0) == 0.0
-    assert owed_in(pact, 4, 0) == pytest.approx(full)
-    assert owed_in(pact, 4, 1) == pytest.approx(0.4 * full)
+    parameters = SETTING.parameters.replace(breach_resolve=moved)
+    setting = Setting(SETTING.scenario, SETTING.actors, parameters)
+    full = 0.5 * parameters.breach
+    by_round = full * parameters.breach_per_round
+    assert owed_in(pact, setting, 3, 0) == (0.0, 0.0)
+    assert owed_in(pact, setting, 4, 0) == pytest.approx((by_round, full))
+    assert owed_in(pact, setting, 4, 1) == pytest.approx((0.4 * by_round, 0.4 * full))
+
+
+def test_a_breach_costs_the_more_the_more_resolute_a_defender_is() -> None:
+    """In proportion to its stake, wholly or in part; one without a stake pays the same whatever its type."""
+    pact = Pact(commitment="defence")
+    for moved, alignment in ((0.0, 0.3), (0.5, 0.3), (1.0, 0.3), (1.0, 0.0)):
+        setting = Setting(
+            SETTING.scenario.replace(alignment=alignment),
+            SETTING.actors,
+            SETTING.parameters.replace(breach_resolve=moved),
+        )
+        one, _ = games(lower(pact, setting), setting)
+        state = ladder.pack(5, 0, 0)
+        stakes = one[0].theta[2]
+        costs = one[0].cost[0, 2, ladder.DEFEAT, state] + one[0].breach[0, 1, state] * stakes
+        resolve = setting.seats[2].resolve
+        levels = stakes / (resolve.median * alignment) if alignment else np.ones(stakes.size)
+        expected = setting.parameters.breach * (1 - moved + moved * levels)
+        np.testing.assert_allclose(costs, expected if alignment else setting.parameters.breach)
 
 
 def test_commitments_are_ordered() -> None:

@@ -144,11 +144,11 @@ def test_the_range_follows_growth() -> None:
 
 
 def test_the_range_follows_shocks() -> None:
-    """Of two actors whose efforts are shocked, without inertia: a random walk of build times shock."""
+    """Of two actors whose efforts are shocked, without inertia: each year's shock fades as capital wears."""
     study = small(peacetime=still(years=16, inertia=0.0, shock=0.05, build=0.1))
     cells = np.zeros((2, 2, 8, 72, 16))
     given = TREATY, study.pacts["treaty"], Setting.of(study)
-    width = 3 * math.sqrt(16 * 2) * 0.05 * 0.1
+    width = 3 * math.sqrt(2 * sum(0.81**k for k in range(16))) * 0.05 * 0.1
     for low, high in horizon.strength_range(*given, bound=cells, free=cells):
         assert (low, high) == (pytest.approx(-width), pytest.approx(width))
 

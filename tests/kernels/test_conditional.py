@@ -203,7 +203,7 @@ MUTANTS: dict[str, Mutant] = {
     "defender commits more": likelier(actor=2),
 }
 PATHS: dict[str, tuple[dict[str, Any], str]] = {
-    "one type": ({"rounds": 2, "types": 1, "support": 1}, "war"),
+    "one type": ({"rounds": 2, "types": 1, "support": 1, "owed": 2.0}, "war"),
     "all types and a vote": (
         {"rounds": 1, "types": 2, "estimates": 2, "support": 2, "passes": 0.6},
         "by origin and scope",

@@ -364,13 +364,28 @@ def test_places_are_on_the_grid_and_all_of_them_are_met(name: str, every: Any) -
 def test_capability_is_last_years_plus_what_was_built(name: str, every: Any) -> None:
     _, peace, histories = every[name]
     for found in histories:
-        before = (0.0, 0.0, 0.0)
-        for year in found.years:
+        before, prizes = (0.0, 0.0, 0.0), [0.0, 0.0, 0.0]
+        for age, year in enumerate(found.years):
             for i in range(3):
-                built = before[i] + peace.growth[i] + peace.build * year.u[i]
-                assert year.k[i] == pytest.approx(built, abs=1e-14)
-            assert crisis_in(year) or year.k_after == year.k
+                off_trend = before[i] - (age * peace.growth[i] + prizes[i])
+                built = before[i] + peace.growth[i] + peace.build * (year.u[i] - off_trend)
+                assert year.k[i] == pytest.approx(built, abs=1e-13)
+            if crisis_in(year):
+                for i in range(2):
+                    prizes[i] += float(peace.prize[i, year.cell[2]])
+            else:
+                assert year.k_after == year.k
             before = year.k_after
+
+
+def test_capability_settles_where_trend_and_effort_hold_it() -> None:
+    """After many years of one effort, a log point of effort is a log point of capability above the trend."""
+    peace = peace_of(growth=np.array([0.02, 0.0, -0.01]))
+    k = trend = (0.0, 0.0, 0.0)
+    for _ in range(400):
+        k = decades.capabilities(peace, k, (0.3, -0.2, 0.0), trend)
+        trend = decades.grown(peace, trend)
+    assert k == pytest.approx((8.0 + 0.3, -0.2, -4.0), abs=1e-9)
 
 
 def test_efforts_follow_the_formulas_with_real_logarithms() -> None:
@@ -477,8 +492,10 @@ def test_whether_for_whom_and_where_a_dispute_arises_are_words_of_their_own() ->
 def test_a_crisis_wears_the_defender_only_if_it_fights(support: int) -> None:
     loss, prize = np.arange(27.0).reshape(3, 9), 100.0 * np.arange(16.0).reshape(2, 8)
     crisis = decades.Crisis(end=4, state=pack(5, support, 1), marks=0)
-    found = decades.worn(peace_of(loss=loss, prize=prize), (1000.0, 2000.0, 3000.0), crisis)
-    assert found == (1000.0 - 5 + 400, 2000.0 - 14 + 1200, 3000.0 - (23 if support == 3 else 0))
+    peace = peace_of(loss=loss, prize=prize)
+    found = decades.worn(peace, (1000.0, 2000.0, 3000.0), crisis)
+    assert found == (1000.0 - 5, 2000.0 - 14, 3000.0 - (23 if support == 3 else 0))
+    assert decades.taken(peace, found, crisis) == (found[0] + 400, found[1] + 1200, found[2])
 
 
 @given(st.floats(-5.0, 5.0), st.sampled_from([0, 1, 2]))
@@ -554,7 +571,9 @@ def test_a_term_asks_both_and_comes_before_a_review() -> None:
     peace = peace_of(**NO_FORMALITIES | {"term": 2, "review": 2, "renegotiation": ALWAYS})
     willing = Wishes(False, True, True)
     assert lived(peace, (willing, False), (STAY, False)) == [(IN_FORCE, 0)] * 2
-    assert lived(peace, (STAY, False), (willing, False)) == [(IN_FORCE, 0), (ENDED, LAPSE)]
+    assert lived(peace, (STAY, False), (willing, False)) == [(IN_FORCE, 0)] * 2  # on other words
+    unwilling = Wishes(False, True, False)
+    assert lived(peace, (STAY, False), (unwilling, False)) == [(IN_FORCE, 0), (ENDED, LAPSE)]
 
 
 def test_a_review_is_survived_by_renegotiation_which_keeps_notice_away() -> None:

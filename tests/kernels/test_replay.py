@@ -11,7 +11,7 @@ from entangle_kernels.crisis import simulate
 from entangle_kernels.exact import CELLS, _chances
 from entangle_kernels.ladder import BLOCKED_VOTE, GENERAL_WAR, NO_CRISIS, STALEMATE
 from entangle_kernels.quantise import Tables
-from entangle_kernels.replay import Dispute, replay, retell
+from entangle_kernels.replay import TYPES, Dispute, replay, retell, words
 from reference.games import crisis_tables
 
 SEED = 2**63 + 12345  # both halves of the key are in use
@@ -58,6 +58,28 @@ def test_a_year_has_its_own_disputes() -> None:
         cells[found.origin, found.scope, found.end, found.state, found.marks] += 1
     assert (cells == simulate(table, seed=SEED, first=0, size=200, year=7)).all()
     assert disputes != [replay(table, i, seed=SEED) for i in range(200)]
+
+
+def test_the_defender_can_be_drawn_from_other_classes() -> None:
+    """By the thresholds of its disposition; everything else is drawn by the same words as ever."""
+    table = crisis_tables(**SETTINGS["plain"])
+    firsts = np.array([0, 2**32 // 3, 2**31], np.uint64)
+    moved = 0
+    for i in range(300):
+        plain = replay(table, i, seed=SEED, year=3)
+        word = words(i, TYPES, SEED, 3)[2]
+        found = replay(table, i, seed=SEED, year=3, faith=firsts)
+        assert found.types == (*plain.types[:2], int(np.searchsorted(firsts, word, side="right")) - 1)
+        if found.types == plain.types:
+            assert found == plain
+        else:
+            moved += 1
+            assert (found.origin, found.scope, found.entry_word) == (
+                plain.origin, plain.scope, plain.entry_word,
+            )  # fmt: skip
+    assert moved > 20
+    equal = [-(-k * 2**32 // 3) for k in range(3)]
+    assert all(replay(table, i, seed=SEED, faith=equal) == replay(table, i, seed=SEED) for i in range(300))
 
 
 @named

@@ -18,7 +18,7 @@ from reference.games import crisis_game
 
 A, B, C, NATURE = range(4)
 NAMES = ("back down", "hold", "escalate")
-STALEMATE = 6
+DEFEAT, STALEMATE = 4, 6
 
 Private = tuple[int, ...]  # scope, estimate, the three types
 Label = tuple[int | str, ...]  # actor, round, public state (or "entry"), what it knows
@@ -103,6 +103,7 @@ class Tree:
     def _nature(self, t: int, state: int, private: Private, got: Payoffs) -> None:
         running = self.game.running[private[0], :, state]
         a, b, c = (before - Fraction(float(cost)) for before, cost in zip(got, running, strict=True))
+        c -= self._failed(private, 0, state)
         chances = [Fraction(float(chance)) for chance in self.game.nature[state]]
         acts = [
             (chance / sum(chances), int(self.game.step[0, NATURE, state, outcome]))
@@ -133,7 +134,12 @@ class Tree:
             - Fraction(float(game.cost[private[0], i, end, state]))
             for i in range(3)
         )
-        return a, b, c
+        return a, b, c - (self._failed(private, 1, state) if end == DEFEAT else 0)
+
+    def _failed(self, private: Private, when: int, state: int) -> Fraction:
+        """Return what a round in breach (0), or a defeat in breach (1), costs the defender."""
+        share = Fraction(float(self.game.breach[private[0], when, state]))
+        return share * Fraction(float(self.game.theta[C, private[2 + C]]))
 
     def _decision(self, actor: int, t: int, place: int | str, private: Private, moves: list[int]) -> None:
         scope, estimate, *types = private

@@ -158,6 +158,7 @@ def bare_game(*, rounds: int, precision: float, scopes: int = 1) -> Game:
         gain=np.zeros((3, ladder.ENDS, ladder.STATES)),
         cost=np.zeros((scopes, 3, ladder.ENDS, ladder.STATES)),
         running=np.zeros((scopes, 3, ladder.STATES)),
+        breach=np.zeros((scopes, 2, ladder.STATES)),
         restrain=np.zeros(ladder.STATES),
     )
 

@@ -93,13 +93,15 @@ def history(contexts: Any, peace: Any, trajectory: int, *, seed: int, years: int
     """Return the whole history of a trajectory."""
     steadfast = 1 if draw(trajectory, ARMS, seed, 0)[3] < int(peace.steadfast) else 0
     k, u, odds = (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), float(peace.odds)
+    trend = (0.0, 0.0, 0.0)
     grievance = (0, 0)
     pact = Pact(IN_FORCE if peace.pact else ENDED)
     lived = []
     for year in range(years):
         words = {purpose: draw(trajectory, purpose, seed, year) for purpose in (TYPES, ENTRY, PLACE, LIFE)}
         u = efforts(peace, k, u, odds, pact, draw(trajectory, ARMS, seed, year))
-        k = capabilities(peace, k, u)
+        k = capabilities(peace, k, u, trend)
+        trend = grown(peace, trend)
         k_before, odds_before = k, odds
         where = place(contexts, k, odds, words[PLACE])
 
@@ -113,7 +115,8 @@ def history(contexts: Any, peace: Any, trajectory: int, *, seed: int, years: int
             cell = dispute.origin, int(dispute.bound), ending.end, ending.state, ending.marks
 
         if dispute is not None and crisis is not None:
-            k = worn(peace, k, crisis)
+            k = taken(peace, worn(peace, k, crisis), crisis)
+            trend = taken(peace, trend, crisis)
             grievance = aggrieved(peace, grievance, crisis)
             odds = informed(contexts, odds, dispute, crisis)
         else:
@@ -205,11 +208,20 @@ def efforts(peace: Any, k: Three, u: Three, odds: float, pact: Pact, words: Word
     return u_a, u_b, u_c
 
 
-def capabilities(peace: Any, k: Three, u: Three) -> Three:
-    """Return the capabilities that this year's efforts make of last year's."""
+def capabilities(peace: Any, k: Three, u: Three, trend: Three) -> Three:
+    """Return the capabilities that this year's efforts make of last year's, given last year's trends."""
     build = float(peace.build)
-    k_a, k_b, k_c = ((k[i] + float(peace.growth[i])) + build * u[i] for i in (CHALLENGER, PROTEGE, DEFENDER))
+    k_a, k_b, k_c = (
+        (k[i] + float(peace.growth[i])) + build * (u[i] - (k[i] - trend[i]))
+        for i in (CHALLENGER, PROTEGE, DEFENDER)
+    )
     return k_a, k_b, k_c
+
+
+def grown(peace: Any, trend: Three) -> Three:
+    """Return the trends a year later."""
+    a, b, c = (trend[i] + float(peace.growth[i]) for i in (CHALLENGER, PROTEGE, DEFENDER))
+    return a, b, c
 
 
 # -- 3 a dispute, and where it stands
@@ -329,16 +341,20 @@ def support_of(state: int) -> int:
 
 
 def worn(peace: Any, k: Three, crisis: Crisis) -> Three:
-    """Return the capabilities after a crisis."""
+    """Return the capabilities after what a crisis wore out."""
     rung = rung_of(crisis.state)
     k_a, k_b, k_c = k
     k_a = k_a - float(peace.loss[0, rung])
     k_b = k_b - float(peace.loss[1, rung])
     if support_of(crisis.state) == FIGHTING:
         k_c = k_c - float(peace.loss[2, rung])
-    k_a = k_a + float(peace.prize[0, crisis.end])
-    k_b = k_b + float(peace.prize[1, crisis.end])
     return k_a, k_b, k_c
+
+
+def taken(peace: Any, k: Three, crisis: Crisis) -> Three:
+    """Return capabilities, or their trends, after what a crisis moved from one to the other."""
+    k_a, k_b, k_c = k
+    return k_a + float(peace.prize[0, crisis.end]), k_b + float(peace.prize[1, crisis.end]), k_c
 
 
 def aggrieved(peace: Any, grievance: tuple[int, int], crisis: Crisis) -> tuple[int, int]:
@@ -408,10 +424,9 @@ def life(peace: Any, pact: Pact, wishes: Wishes, *, breached: bool) -> Pact:
     if pact.status == ENDED:
         return pact
     both = wishes.protege and wishes.defender
-    if recurs(pact.age, int(peace.term)):
-        return pact if both else ended(pact, LAPSE)
-    if recurs(pact.age, int(peace.review)) and not both:
-        return pact if wishes.success else ended(pact, REVIEW)
+    for period, cause in ((int(peace.term), LAPSE), (int(peace.review), REVIEW)):
+        if recurs(pact.age, period):
+            return pact if both or wishes.success else ended(pact, cause)
     if int(peace.notice) >= 0 and pact.notice == NEVER and not both:
         return giving_notice(peace, pact, wishes)
     return pact

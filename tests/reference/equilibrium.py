@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 CHALLENGER, PROTEGE, DEFENDER, NATURE = range(4)
 BACK_DOWN, HOLD, ESCALATE = range(3)
 BLOCKED, PASSED = 2, 3
-STALEMATE = 6
+DEFEAT, STALEMATE = 4, 6
 MILITARY = 2
 
 Node = tuple[int, int, int]  # round, stage, public state
@@ -285,6 +285,8 @@ def _worth_of_move(
                 game.gain[i, end, last] * game.theta[i, combination[2 + i]] - game.cost[scope, i, end, last]
                 for i in range(3)
             ]
+            if end == DEFEAT:
+                paid[DEFENDER] -= game.breach[scope, 1, last] * game.theta[DEFENDER, combination[4]]
         else:
             paid = worth[place]
         for actor in range(3):
@@ -292,6 +294,7 @@ def _worth_of_move(
     if stage == NATURE:  # the round's cost falls due before nature moves
         for actor in range(3):
             total[actor] -= game.running[scope, actor, state]
+        total[DEFENDER] -= game.breach[scope, 0, state] * game.theta[DEFENDER, combination[4]]
     if stage == DEFENDER and move == BACK_DOWN:
         total[DEFENDER] -= game.restrain[state]
     return total

@@ -31,6 +31,7 @@ def crisis_game(
     first_fight: int = 0,
     passes: float = 1.0,
     owed: float = 1.0,
+    by_resolve: float = 0.5,
     discount: float = 0.5,
     trigger: int = 3,
     required: int = 3,
@@ -42,6 +43,8 @@ def crisis_game(
     ----------
     support
         The defender's support when a crisis opens.
+    by_resolve
+        Part of a breach's cost that is a share of the defender's stake.
     passes
         Probability that the vote on fighting passes.
     owed, discount, trigger, required
@@ -76,9 +79,12 @@ def crisis_game(
     running[:, 0] = 0.01 * rung**2 * (1.0 + 0.2 * backing)
     running[:, 1] = 0.02 * rung**2 * (1.0 - 0.2 * backing)
     running[:, 2] = 0.02 * backing + 0.015 * rung**2 * (backing == 3)
+    breach = np.zeros((scopes, 2, ladder.STATES))
     for scope, share in enumerate(held):
-        running[scope, 2] += 0.4 * due * share * (backing < required)
-        cost[scope, 2, ladder.DEFEAT] += due * share * (backing < required)
+        failing = due * share * (backing < required)
+        running[scope, 2] += 0.4 * (1.0 - by_resolve) * failing
+        cost[scope, 2, ladder.DEFEAT] += (1.0 - by_resolve) * failing
+        breach[scope] = 0.4 * by_resolve * failing, by_resolve * failing
 
     step_of_type = np.arange(types) / max(types - 1, 1)
     theta = np.array([[0.6], [0.7], [0.3]]) + np.outer([1.0, 0.8, 0.9], step_of_type)
@@ -102,6 +108,7 @@ def crisis_game(
         gain=np.stack([prize, -prize, -prize]),
         cost=cost,
         running=running,
+        breach=breach,
         restrain=np.where(backing > 0, 0.04 * rung, 0.0),
     )
 
