@@ -64,14 +64,16 @@ class _Table:
     def put(self, name: str, dims: Sequence[str], values: Any, text: str, units: str = "1") -> None:
         self.found[name] = dims, values, {"long_name": text, "units": units}
 
-    def share(self, name: str, dims: Sequence[str], count: Counts, trials: Any, text: str) -> None:
+    def share(
+        self, name: str, dims: Sequence[str], count: Counts, trials: Any, text: str, *, of: str = "histories"
+    ) -> None:
         """Put a count, its share of the trials, and the share's interval."""
         trials = np.broadcast_to(trials, count.shape)
         lower, upper = wilson(count, trials, confidence=self.confidence)
         shares = np.full(count.shape, np.nan)
         np.divide(count, trials, out=shares, where=trials > 0)
-        self.put(f"{name}_count", dims, count, f"number of those in which {text}")
-        self.put(f"{name}_probability", dims, shares, f"share of those in which {text}")
+        self.put(f"{name}_count", dims, count, f"{of} in which {text}")
+        self.put(f"{name}_probability", dims, shares, f"share of {of} in which {text}")
         self.put(f"{name}_lower", dims, lower, f"lower end of the interval of {name}_probability")
         self.put(f"{name}_upper", dims, upper, f"upper end of the interval of {name}_probability")
 
@@ -95,7 +97,7 @@ class _Table:
                     f"{what} by the end of the year",
                 ),
             ):
-                self.share(prefix + name, dims, count, self.n, f"histories: {text}")
+                self.share(prefix + name, dims, count, self.n, text)
                 self._expected(prefix + name, dims, expected, text)
 
     def _expected(self, name: str, dims: Sequence[str], sums: Floats, text: str) -> None:
@@ -128,7 +130,9 @@ class _Table:
         happened, held = self._stack("happened")[..., bits], self._stack("held")[..., bits]
         dims = ("pact", "year", "outcome")
         self.put("given_trials", dims, held, "disputes of the year in which the outcome's condition held")
-        self.share("given", dims, happened, held, "disputes of given_trials: the outcome happens")
+        self.share(
+            "given", dims, happened, held, "the outcome happens", of="disputes where its condition held"
+        )
         pooled = np.moveaxis(self._stack("pooled"), -1, 0)
         share, (lower, upper) = clustered(*pooled, confidence=self.confidence)
 
@@ -175,7 +179,7 @@ class _Table:
                 ("happens, and would not", "does not happen, and would"),
                 strict=True,
             ):
-                self.share(f"{name}_{side}", dims, count, self.n, f"histories: {what} otherwise, {text}")
+                self.share(f"{name}_{side}", dims, count, self.n, f"it {what} otherwise, {text}")
 
     def horizon(self) -> None:
         """Put histories side by side: of two pacts, and of a pact and none, with the same luck throughout."""
@@ -201,14 +205,14 @@ class _Table:
             dims,
             mine - shared,
             self.n,
-            "histories: it happens within the horizon, and would not without any pact",
+            "it happens within the horizon, and would not without any pact",
         )
         self.share(
             "horizon_averted",
             dims,
             theirs - shared,
             self.n,
-            "histories: it does not happen within the horizon, and would without any pact",
+            "it does not happen within the horizon, and would without any pact",
         )
         trials = np.full(mine.shape, self.n)
         difference = paired(
@@ -251,14 +255,14 @@ class _Table:
             (*dims, "status"),
             self._stack("status"),
             self.n,
-            "histories: the pact stands so at the end of the year",
+            "the pact stands so at the end of the year",
         )
         self.share(
             "ended_by",
             (*dims, "cause"),
             self._stack("causes"),
             self.n,
-            "histories: the pact has ended for this cause by the end of the year",
+            "the pact has ended for this cause by the end of the year",
         )
 
     def levels(self) -> None:
