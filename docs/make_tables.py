@@ -81,6 +81,8 @@ REASONS: Final[dict[str, str]] = {
     "compromise": "a challenge that fades away still brings something home",
     "revision": "a provoker seeks a part of what is in dispute, not all of it",
     "opening": "a crisis is not free even if it is won (trade, attention, mobilisation); see section 14",
+    "begun_rounds": "0 as long as nothing is fitted: with it, stepping up to war to make the other side "
+    "yield is no longer free, wars become rare, and the other parameters have to be found anew",
     "audience": "small beside the stake; scaled by regime from half of it to one and a half times",
     "breach": "well above the defender's own stake in its partner, so that help can follow from the "
     "promise and not from interest alone",

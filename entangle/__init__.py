@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from entangle.actor import Actor, Resolve, Scenario
+    from entangle.decades_result import Decades, Risk
     from entangle.errors import (
         ConvergenceError,
         DataError,
@@ -37,6 +38,7 @@ __all__ = [
     "Coalition",
     "ConvergenceError",
     "DataError",
+    "Decades",
     "DisagreementWarning",
     "EntangleError",
     "Estimate",
@@ -46,6 +48,7 @@ __all__ = [
     "Resolve",
     "Result",
     "ResultError",
+    "Risk",
     "RunError",
     "Scenario",
     "Simulation",
@@ -58,6 +61,7 @@ __all__ = [
 
 _HOMES = {
     "entangle.actor": ("Actor", "Resolve", "Scenario"),
+    "entangle.decades_result": ("Decades", "Risk"),
     "entangle.errors": (
         "ConvergenceError",
         "DataError",

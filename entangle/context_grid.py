@@ -27,7 +27,7 @@ ORIGIN: Final[Point] = (0.0, 0.0, 0.0)
 AXES: Final = ("local", "backing", "odds")
 #: One step of the lattice at level 0, by axis.
 UNITS: Final[Point] = (1.0, 1.0, 3.0)
-#: How far an axis may reach beyond the further end of its range [units].
+#: How far an axis may reach beyond the ends of its range [units].
 FARTHEST: Final = 0.5
 
 
@@ -57,7 +57,8 @@ class Axis:
         if widest == 0.0:
             return cls(0.0, 0.0, unit)
         spacing = 2.0 ** math.ceil(math.log2(widest))
-        while math.ceil(widest / spacing) * spacing > widest + FARTHEST:
+        ends = (-low / unit, high / unit)
+        while any(math.ceil(end / spacing) * spacing > end + FARTHEST for end in ends):
             spacing /= 2.0
         return cls(low, high, unit * spacing)
 

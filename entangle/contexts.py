@@ -32,7 +32,7 @@ from entangle.lowering.levers import Context
 from entangle.pact import Pact
 from entangle.solve_cache import SolveCache, key_of
 from entangle.solving import EMPTY
-from entangle_kernels import equilibrium, exact, quantise
+from entangle_kernels import equilibrium, exact, ladder, quantise
 from entangle_kernels.equilibrium import Solution
 from entangle_kernels.follow import follow
 from entangle_kernels.game import Floats, Game
@@ -232,6 +232,11 @@ class SolvedContexts:
     terms: Pact
     bound: Field
     free: Field
+
+    @property
+    def owes(self) -> bool:
+        """Whether the defender can ever owe help."""
+        return bool((self.bound[ORIGIN].game.step & (ladder.OBLIGATION_ACTIVE << ladder.MARK_SHIFT)).any())
 
     @property
     def error(self) -> float:

@@ -154,7 +154,8 @@ class _Table:
 
         strength = self._stack("strength")
         promised = np.full(strength[:, 0].shape, np.nan)
-        in_force = (strength[:, 0] > 0) & (strength[:, 1] > 0)  # a pact that owes nothing has no strength
+        owes = np.array([self.counted.solved[name].owes for name in self.study.pacts])
+        in_force = owes[:, np.newaxis] & (strength[:, 1] > 0)
         np.divide(strength[:, 0], strength[:, 1], out=promised, where=in_force)
         self.put(
             "promise_strength",

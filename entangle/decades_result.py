@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ from entangle.files import read_dataset, write_dataset
 from entangle.labels import pick
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from entangle.decades import Timing
     from entangle.history import History
     from entangle.study import Study
@@ -249,9 +252,41 @@ class Decades:
 
     # -- showing -------------------------------------------------------------------------------------
 
+    def summary(self) -> str:
+        """Return tables of risks, of the pacts' lives and of what they cost, at most 80 columns wide."""
+        from entangle.tables.decades import as_text
+
+        return as_text(self)
+
+    def plot(self, kind: str = "risk", *, outcome: str = "war", ax: Axes | None = None) -> Axes:
+        """Draw risks that add up over the years, or how long pacts live.
+
+        Parameters
+        ----------
+        kind
+            "risk" (see :func:`entangle.plot.risk`) or "survival" (:func:`entangle.plot.survival`).
+        outcome
+            Which risk.
+
+        Raises
+        ------
+        ResultError
+            If there is no such picture or outcome, or no pact whose life could be drawn.
+        """
+        from entangle.plot import risk, survival
+
+        if kind == "survival":
+            return survival(self, ax=ax)
+        if kind != "risk":
+            raise ResultError(f"There is no picture '{kind}'. Use 'risk' or 'survival'.")
+        return risk(self, outcome, ax=ax)
+
     def __repr__(self) -> str:
         """Return what this is, in a line."""
         return f"<entangle.Decades: {self._title()}; {self._extent()}>"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self.summary())}</pre>"
 
     # -- keeping -------------------------------------------------------------------------------------
 

@@ -81,6 +81,11 @@ class Parameters(Table):
     opening: NonNegative = Field(
         default=0.3, description="cost of opening a crisis to whoever opens it, won or lost"
     )
+    begun_rounds: Share = Field(
+        default=0.0,
+        description="share of a round's running costs that everybody pays although the protégé gives in "
+        "before the round is over",
+    )
     audience: NonNegative = Field(
         default=0.2, description="audience cost of backing down from local war, at a middling regime"
     )

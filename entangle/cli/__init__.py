@@ -13,6 +13,7 @@ import click
 #: Where each command lives.
 _COMMANDS: Final = {
     "run": "entangle.cli.run:command",
+    "decades": "entangle.cli.decades:command",
     "exact": "entangle.cli.exact:command",
     "clauses": "entangle.cli.clauses:command",
     "sample": "entangle.cli.sample:command",

@@ -26,6 +26,23 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="An outcome to show, or 'all'; else the headlines. Repeatable.",
 )
+@click.option(
+    "--decades",
+    is_flag=True,
+    help="Divide what the pact does to risks over the years of [peacetime], by simulation in 16 worlds.",
+)
+@click.option(
+    "--histories",
+    type=click.IntRange(1, 2**48),
+    metavar="N",
+    help="With --decades: histories in each world; else as the study says.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**64 - 1),
+    metavar="N",
+    help="With --decades: key of the random numbers; else as the study says.",
+)
 @plot_option("a waterfall of the first pact and outcome")
 @out_option("Write all worlds and contributions as netCDF.")
 @json_option
@@ -33,6 +50,9 @@ def command(
     study: Path,
     pacts: tuple[str, ...],
     outcomes: tuple[str, ...],
+    decades: bool,
+    histories: int | None,
+    seed: int | None,
     plot: Path | None,
     out: Path | None,
     as_json: bool,
@@ -43,9 +63,15 @@ def command(
     policy, the protégé's, the defender's obligation and the material terms add.
     """
     shown = _outcomes(outcomes)
+    if not decades and (histories is not None or seed is not None):
+        raise click.UsageError("--histories and --seed go with --decades; without it nothing is simulated.")
     from entangle.study import Study
 
-    data = Study.load(study).channels(pacts=pacts or None)
+    loaded, asked = Study.load(study), pacts or None
+    if decades:
+        data = loaded.decade_channels(pacts=asked, histories=histories, seed=seed)
+    else:
+        data = loaded.channels(pacts=asked)
     drawn = next((name for name in outcomes if name != "all"), "war")
     if out is not None:
         with written(out):

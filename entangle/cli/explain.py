@@ -1,14 +1,16 @@
-"""`entangle explain`: tell single disputes of a result, move by move."""
+"""`entangle explain`: tell single disputes or histories of a result."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
 if TYPE_CHECKING:
+    from entangle.decades_result import Decades
     from entangle.result import Result
 
 _RULE: Final = "-" * 80
@@ -17,39 +19,86 @@ _RULE: Final = "-" * 80
 @click.command("explain")
 @click.argument("result", type=click.Path(path_type=Path), metavar="RESULT.nc")
 @click.option("--pact", metavar="NAME", help="The pact; else the first that is not empty.")
-@click.option("--trajectory", type=click.IntRange(0), metavar="N", help="Tell this dispute, counted from 0.")
-@click.option("--outcome", metavar="NAME", help="Tell a dispute in which this happened.")
 @click.option(
-    "--number", type=click.IntRange(1), metavar="K", help="How many disputes with --outcome; else one."
+    "--trajectory", type=click.IntRange(0), metavar="N", help="Tell this dispute or history, counted from 0."
+)
+@click.option("--outcome", metavar="NAME", help="Tell one in which this happened.")
+@click.option("--number", type=click.IntRange(1), metavar="K", help="How many with --outcome; else one.")
+@click.option(
+    "--year", type=click.IntRange(1), metavar="Y", help="Of a history, the dispute of this year move by move."
 )
 def command(
-    result: Path, pact: str | None, trajectory: int | None, outcome: str | None, number: int | None
+    result: Path,
+    pact: str | None,
+    trajectory: int | None,
+    outcome: str | None,
+    number: int | None,
+    year: int | None,
 ) -> None:
-    """Tell simulated disputes of RESULT.nc as stories: who did what, and what if there were no pact.
+    """Tell simulated disputes of RESULT.nc, or histories, as stories: who did what, and what if without.
 
-    Name a dispute by its number, or what happened in it: an outcome such as defender_fights, a rung such as
-    major_war, entanglement or entrapment.
+    Name one by its number, or by what happened in it: an outcome such as defender_fights, a rung such as
+    major_war; of a dispute also entanglement or entrapment, of a history also pact_ended or why, such as
+    breach.
     """
     if (trajectory is None) == (outcome is None):
         raise click.UsageError("Give either --trajectory or --outcome.")
     if trajectory is not None and number is not None:
         raise click.UsageError("--number goes with --outcome.")
-    from entangle.recall import chosen_pact
+    if year is not None and trajectory is None:
+        raise click.UsageError("--year goes with --trajectory, which says in which history.")
+    from entangle.decades_result import Decades
+    from entangle.files import read_dataset
     from entangle.result import Result
 
-    loaded = Result.load(result)
+    data = read_dataset(result)
+    if data.attrs["method"] == "histories":
+        _tell(_histories(Decades(data), pact, trajectory, outcome, number or 1, year))
+    elif year is not None:
+        raise click.UsageError("--year is for histories; this file holds single disputes.")
+    else:
+        _tell(_disputes(Result(data), pact, trajectory, outcome, number or 1))
+
+
+def _tell(stories: Iterable[str]) -> None:
+    for place, story in enumerate(stories):
+        if place:
+            click.echo(f"\n{_RULE}\n")
+        click.echo(story.rstrip("\n"))
+
+
+def _histories(
+    loaded: Decades,
+    pact: str | None,
+    trajectory: int | None,
+    outcome: str | None,
+    number: int,
+    year: int | None,
+) -> Iterable[str]:
+    name = loaded.study.first_pact if pact is None else pact
+    found = [trajectory] if outcome is None else loaded.find(outcome, n=number, pact=name)
+    if not found:
+        yield f"None of the {loaded.number:,} histories under '{name}' had {outcome}.\n"
+    for index in found:
+        assert index is not None
+        yield loaded.replay(index, pact=name).story(year)
+
+
+def _disputes(
+    loaded: Result, pact: str | None, trajectory: int | None, outcome: str | None, number: int
+) -> Iterable[str]:
+    from entangle.recall import chosen_pact
+
     name = chosen_pact(loaded, pact)
     if outcome is None:
         assert trajectory is not None
         found = [trajectory]
     else:
-        found = [int(index) for index in loaded.find(outcome, n=number or 1, pact=name)]
+        found = [int(index) for index in loaded.find(outcome, n=number, pact=name)]
         if not found:
-            click.echo(_none(loaded, name, outcome))
-    for place, index in enumerate(found):
-        if place:
-            click.echo(f"\n{_RULE}\n")
-        click.echo(loaded.replay(index, pact=name).story(), nl=False)
+            yield f"{_none(loaded, name, outcome)}\n"
+    for index in found:
+        yield loaded.replay(index, pact=name).story()
 
 
 def _none(result: Result, pact: str, outcome: str) -> str:

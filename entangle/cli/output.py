@@ -22,7 +22,7 @@ study_argument = click.argument("study", type=click.Path(path_type=Path))
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 
 
-def _writable(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+def writable(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
     """Refuse a path that could not be written, before hours are spent on what should go there."""
     if path is None:
         return None
@@ -40,13 +40,13 @@ def _picture(context: click.Context, option: click.Parameter, path: Path | None)
     if path is not None and path.suffix.lower() not in _PICTURES:
         kinds = ", ".join(_PICTURES)
         raise click.BadParameter(f"'{path.name}' must end in one of {kinds}.")
-    return _writable(context, option, path)
+    return writable(context, option, path)
 
 
 def out_option(text: str) -> Callable[[Any], Any]:
     """Return the option `--out`, for a file that can be written."""
     return click.option(
-        "--out", type=click.Path(path_type=Path), callback=_writable, metavar="FILE", help=text
+        "--out", type=click.Path(path_type=Path), callback=writable, metavar="FILE", help=text
     )
 
 

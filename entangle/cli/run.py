@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from entangle.cli.output import deliver, json_option, out_option, plot_option, study_argument
+from entangle.cli.running import (
+    bar,
+    cluster,
+    scheduler_option,
+    seed_option,
+    threads_or_scheduler,
+    workers_option,
+)
 
 if TYPE_CHECKING:
     from entangle.result import Result
@@ -38,19 +44,9 @@ def _errors(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> di
     metavar="N",
     help="Disputes to simulate for each pact; else as the study says.",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**64 - 1),
-    metavar="N",
-    help="Key of the random numbers; else as the study says.",
-)
-@click.option(
-    "--workers",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Threads; else one for each processor. Never changes a number.",
-)
-@click.option("--scheduler", metavar="ADDRESS", help="Dask scheduler to run on, such as tcp://host:8786.")
+@seed_option
+@workers_option
+@scheduler_option
 @click.option(
     "--until",
     multiple=True,
@@ -87,13 +83,16 @@ def command(
     Prints the share of disputes in which each outcome happened, with intervals, beside the exact
     probability.
     """
-    if scheduler is not None and workers is not None:
-        raise click.UsageError("--workers is for threads; a scheduler has its own workers.")
+    threads_or_scheduler(workers, scheduler)
     from entangle.errors import DisagreementWarning
     from entangle.study import Study
 
     loaded = Study.load(study)
-    with _cluster(scheduler) as client, _bar(quiet) as progress, warnings.catch_warnings():
+    with (
+        cluster(scheduler) as client,
+        bar("simulating", quiet=quiet) as (progress,),
+        warnings.catch_warnings(),
+    ):
         warnings.simplefilter("ignore", DisagreementWarning)  # told below, more loudly
         result = loaded.run(
             trajectories=trajectories,
@@ -119,51 +118,3 @@ def _compare(result: Result) -> None:
         err=True,
     )
     raise click.exceptions.Exit(1)
-
-
-@contextmanager
-def _cluster(address: str | None) -> Iterator[Any]:
-    """Connect to a scheduler, if one was named."""
-    if address is None:
-        yield None
-        return
-    import distributed
-
-    from entangle.errors import RunError
-
-    connect: Any = distributed.Client  # untyped
-    try:
-        client = connect(address, timeout="10s")
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().partition("\n")[0].rstrip(".")
-        raise RunError(f"--scheduler {address}: no answer ({reason}).") from None
-    with client:
-        yield client
-
-
-@contextmanager
-def _bar(quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """Show how far the run is on the terminal's error stream; nothing where there is no terminal."""
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    if quiet or not console.is_terminal:
-        yield None
-        return
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as shown:
-        task = shown.add_task("solving", total=None)
-        yield lambda done, total: shown.update(task, description="simulating", completed=done, total=total)

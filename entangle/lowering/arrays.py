@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from fractions import Fraction
 from statistics import NormalDist
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from entangle.actor import Resolve
 
 Floats = NDArray[np.float64]
+
+#: A stake that is none: nothing can be a share of it.
+_NO_STAKE: Final = 1e-9
 
 
 def games(levers: Levers, setting: Setting, *, context: Context = START) -> tuple[list[Game], float]:
@@ -83,13 +86,16 @@ def game(
     first = levers.first_support + levers.collective_delay
     running = _running_costs(levers, setting, rung, support)
     cost, gain = _endings(setting, rung, provoked)
+    # a round that was begun is paid for, also if the protégé gives in before it is over: otherwise a step up
+    # to war that makes the other side yield at once costs nothing
+    cost[:, ladder.CONCESSION] += settings.begun_rounds * running
     in_breach = owed * (support < levers.required)
     unanswered = levers.tripwire * (rung >= 4) * (support < 3)
     running_by_scope = np.stack([running] * len(scopes))
     cost_by_scope = np.stack([cost] * len(scopes))
     # the more resolute the defender, the more a breach costs it: that part is a share of its stake
     stake = defender.resolve.median * scenario.alignment
-    moved = settings.breach_resolve if stake > 0.0 else 0.0
+    moved = settings.breach_resolve if stake > _NO_STAKE else 0.0
     breach = np.zeros((len(scopes), 2, ladder.STATES))
     for z, scope in enumerate(scopes):
         fixed = in_breach * scope * (1.0 - moved)

@@ -2,6 +2,8 @@
 
 from entangle.plot.dots import dots
 from entangle.plot.ladder import ladder
+from entangle.plot.risk import risk
+from entangle.plot.survival import survival
 from entangle.plot.waterfall import waterfall
 
-__all__ = ["dots", "ladder", "waterfall"]
+__all__ = ["dots", "ladder", "risk", "survival", "waterfall"]

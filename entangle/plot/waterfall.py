@@ -103,7 +103,7 @@ def waterfall(
     ax.spines[["top", "right"]].set_visible(False)
     ax.set_title(f"{name}, {outcome}: {cell.meaning.item()}", loc="left", fontsize=11, wrap=True)
     ax.annotate(
-        _caption(cut=base > 0.0, below=below),
+        _caption(channels, cut=base > 0.0, below=below),
         (0.0, 0.0),
         (0, -40 - 12 * max(labels[-1].count("\n") - 1, 0)),
         xycoords="axes fraction",
@@ -146,9 +146,12 @@ def _folded(name: str) -> str:
     return "\n".join(lines)
 
 
-def _caption(*, cut: bool, below: bool) -> str:
+def _caption(channels: xr.Dataset, *, cut: bool, below: bool) -> str:
+    made = "Exact; nothing was simulated."
+    if "histories" in channels.attrs:
+        made = f"Simulated: {int(channels.attrs['histories']):,} histories in each of 16 worlds."
     text = (
-        "Exact; nothing was simulated. Steps are percentage points: what a channel adds, averaged over\n"
+        f"{made} Steps are percentage points: what a channel adds, averaged over\n"
         "the 24 orders in which the four can be switched on (Shapley)."
     )
     if below:

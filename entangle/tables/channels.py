@@ -36,12 +36,22 @@ def render(data: xr.Dataset, *, outcomes: Sequence[str] | None = None) -> Iterat
     """Yield the parts of the table, for a console of at least 80 columns."""
     names = list(_HEADLINES) if outcomes is None else [pick(data, "outcome", name) for name in outcomes]
     shown = data.sel(outcome=names)
-    notes = list(dict.fromkeys(str(given) for given in shown.given.values if given != _PER_DISPUTE))
+    simulated = "histories" in data.attrs
+    plain = str(data.given.values[0]) if simulated else _PER_DISPUTE
+    notes = list(dict.fromkeys(str(given) for given in shown.given.values if given != plain))
     yield Text(str(data.attrs["title"]), style="bold")
-    yield Text(
-        "Exact probabilities without and with the pact in per cent, and between them what each channel "
-        "adds in percentage points; each given a dispute unless marked."
-    )
+    if simulated:
+        confidence = 100 * float(data.attrs["confidence"])
+        yield Text(
+            f"{int(data.attrs['histories']):,} histories in each of 16 worlds, seed {data.attrs['seed']}. "
+            f"Probabilities in per cent of {plain} without and with the pact, and between them what each "
+            f"channel adds in percentage points, with {confidence:.6g} % intervals of the simulation."
+        )
+    else:
+        yield Text(
+            "Exact probabilities without and with the pact in per cent, and between them what each channel "
+            "adds in percentage points; each given a dispute unless marked."
+        )
     for pact in map(str, data.pact.values):
         own = shown.sel(pact=pact)
         yield Text("")
@@ -50,12 +60,29 @@ def render(data: xr.Dataset, *, outcomes: Sequence[str] | None = None) -> Iterat
             yield Text("As without any pact: nothing to divide.")
         else:
             yield _table(own, notes)
+            if simulated:
+                yield from _alone(own)
     yield Text("")
     for index, words in enumerate(notes, start=1):
         yield Text(f"[{index}] given {words}")
     for name, text in zip(data.channel.values, data.what.values, strict=True):
         yield Text(f"{name}: {text}")
     yield Text("Each channel's share is averaged over the 24 orders of switching them on (Shapley).")
+
+
+def _alone(own: xr.Dataset) -> Iterator[Text]:
+    """Tell in how many histories the defender fights, and with one channel missing never would."""
+    fights = own.sel(outcome="defender_fights")
+    for channel, name, who in (
+        ("obligation", "Entanglement", "it"),
+        ("emboldenment", "Entrapment", "the protégé"),
+    ):
+        cell = fights.sel(channel=channel)
+        ends = f"{number(cell.caused_lower.item())} – {number(cell.caused_upper.item())}"
+        yield Text(
+            f"{name}: in {number(cell.caused_probability.item())} % of histories ({ends}) the defender "
+            f"fights, and never would, had {who} decided as without a pact in all years."
+        )
 
 
 def _table(own: xr.Dataset, notes: list[str]) -> Table:
@@ -70,15 +97,24 @@ def _table(own: xr.Dataset, notes: list[str]) -> Table:
     table.add_column("with", width=8, justify="right")
     for name in map(str, own.outcome.values):
         cell = own.sel(outcome=name)
+        bounds: list[str] = []
+        if "contribution_lower" in cell:
+            ends = (cell.contribution_lower.values.tolist(), cell.contribution_upper.values.tolist())
+            bounds = [f"\n± {number((high - low) / 2, digits=2)}" for low, high in zip(*ends, strict=True)]
         given = str(cell.given.item())
         mark = f" [{notes.index(given) + 1}]" if given in notes else ""
         table.add_row(
             Text(name + mark),
             Text(number(cell.without_pact.item())),
-            *(Text(points(value)) for value in steps(cell)),
+            *(Text(text) for text in _bounded([points(value) for value in steps(cell)], bounds)),
             Text(number(cell.with_pact.item())),
         )
     return table
+
+
+def _bounded(texts: list[str], bounds: list[str]) -> list[str]:
+    """Return texts with their bounds below them, if there are any."""
+    return [text + bound for text, bound in zip(texts, bounds, strict=True)] if bounds else texts
 
 
 def steps(cell: xr.Dataset) -> list[float]:

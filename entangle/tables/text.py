@@ -29,7 +29,7 @@ def as_plain(parts: Iterable[RenderableType], *, width: int = WIDTH) -> str:
 
 
 def number(probability: float, *, digits: int = 4) -> str:
-    """Return a probability in per cent: four digits, or three and a power of ten if it is small.
+    """Return a probability in per cent: some digits, or three and a power of ten if it is small.
 
     Examples
     --------
@@ -43,8 +43,8 @@ def number(probability: float, *, digits: int = 4) -> str:
         return "0"
     if value >= 1e-3:
         # a share just below all of them must not be printed as all of them
-        text = f"{value:#.{digits}g}"
-        return f"{value:.7g}" if text == "100.0" and value < 100.0 else text
+        text = f"{value:#.{digits}g}".rstrip(".")
+        return f"{value:.7g}" if text in ("100", "100.0") and value < 100.0 else text
     mantissa, _, exponent = f"{value:.2e}".partition("e")
     return f"{mantissa}e{int(exponent)}"
 

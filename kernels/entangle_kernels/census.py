@@ -27,7 +27,7 @@ Words = NDArray[np.uint64]
 BINS: Final = 512
 REACH: Final = 4.0
 #: Fixed point: a level of 1 counts as this many in a sum, and in a sum of squares or products.
-UNIT: Final = 2.0**20
+UNIT: Final = 2.0**30
 
 _CHUNK: Final = 255  # words whose bits can be added up before a count of eight bits overflows
 _WORD: Final = 1.0 / 2**32
@@ -83,7 +83,7 @@ class Census(NamedTuple):
     bins
         Histories by level, year and value, shape (7, Y, 512).
     sums
-        Sum and sum of squares of each level [2^-20], shape (7, Y, 2).
+        Sum and sum of squares of each level [2^-30], shape (7, Y, 2).
     yearly
         Sum and sum of squares, over histories, of what is to be expected of each quantity in a year, given
         where years have led to, shape (2, Y, Q).
@@ -170,7 +170,7 @@ def ever(kept: Record, happened: Words) -> Words:
 
 
 def products(one: Record, other: Record) -> Counts:
-    """Return the sum over histories of the product of each level in two worlds [2^-20], shape (7, Y)."""
+    """Return the sum over histories of the product of each level in two worlds [2^-30], shape (7, Y)."""
     found = np.zeros((LEVELS, one.levels.shape[1]), np.int64)
     _products(one.levels, other.levels, found)
     return found

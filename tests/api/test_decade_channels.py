@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
+from click.testing import CliRunner
 
 from entangle import decade_channels as engine
 from entangle.between import between
+from entangle.cli import cli
 from entangle.contexts import solve_contexts
 from entangle.errors import StudyError
 from entangle.outlook import outlook
@@ -131,3 +135,33 @@ def test_the_waterfall_draws_it(data: xr.Dataset) -> None:
 def test_an_unknown_pact_is_refused(study: Study) -> None:
     with pytest.raises(StudyError, match="must name a pact"):
         study.decade_channels(pacts=["traety"], histories=10)
+
+
+def test_the_table_says_what_the_data_do(data: xr.Dataset) -> None:
+    from entangle.tables.channels import as_text
+    from entangle.tables.text import number
+
+    text = as_text(data)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "histories in each of 16 worlds" in text
+    fights = data.sel(pact="treaty", outcome="defender_fights")
+    tangled = float(fights.caused_probability.sel(channel="obligation"))
+    assert f"Entanglement: in {number(tangled)} % of histories" in " ".join(text.split())
+    assert "As without any pact" in text  # the empty pact
+
+
+def test_the_command_prints_it(study: Study, tmp_path: Path) -> None:
+    file = tmp_path / "study.toml"
+    study.save(file)
+    run = CliRunner().invoke(
+        cli, ["channels", str(file), "--decades", "--histories", "500", "--seed", "3", "--json"]
+    )
+    assert run.exit_code == 0, run.output
+    found = json.loads(run.stdout)
+    data = study.decade_channels(histories=500, seed=3)
+    war = found["pacts"]["treaty"]["war"]
+    assert war["with_pact"] == float(data.with_pact.sel(pact="treaty", outcome="war"))
+    assert war["given"] == "a history of 5 years"
+    refused = CliRunner().invoke(cli, ["channels", str(file), "--histories", "500"])
+    assert refused.exit_code == 2
+    assert "--decades" in refused.output
