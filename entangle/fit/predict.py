@@ -1,0 +1,215 @@
+"""The engine's side of the figures of the record: averages over the population, with the same denominators.
+
+A member's crises are solved with a pact and without one; everything that the figures ask for follows from one
+table for each: how probable it is, given for whom a dispute arises, that it ends in a way, at a rung, with a
+support. A dispute that was let be leaves no record, so that what the record calls a dispute is here a crisis
+that was opened; of those that stayed short of force the record knows a share alone, `recorded`, which is
+fitted with the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from entangle.executors import worker_count
+from entangle.fit.population import PACT, Member, covered, population, rates, setting
+from entangle.fit.priors import values
+from entangle.lowering import game, lower, no_pact
+from entangle_kernels import equilibrium, exact, ladder, quantise
+from entangle_kernels.game import Floats
+
+#: What a member's table is over: origin, end, rung, support.
+SHAPE: Final = (2, ladder.ENDS, ladder.RUNGS, 4)
+
+_FORCE, _WAR, _MAJOR = 3, 4, 5
+_FIGHTS: Final = 3
+
+
+def tables(normals: Floats, *, members: int = 64, workers: int | None = None) -> Floats:
+    """Return how every member's disputes end, without and with a pact, given for whom they arise.
+
+    Parameters
+    ----------
+    normals
+        A point in the space of the priors, shape (d,).
+    members
+        Size of the population, a power of two.
+    workers
+        Threads; the processors available if not given. Never moves a bit.
+
+    Returns
+    -------
+    array of shape (members, 2, 2, ends, rungs, supports)
+        Not a number for a member whose crisis could not be solved.
+    """
+    own = values(normals)
+    with ThreadPoolExecutor(worker_count(None, workers)) as pool:
+        return np.array(list(pool.map(lambda member: _member(member, own), population(members))))
+
+
+def _member(member: Member, own: dict[str, float]) -> Floats:
+    made = setting(member, own)
+    found = np.empty((2, *SHAPE))
+    for status, levers in enumerate((no_pact(made), lower(PACT, made))):
+        one = game(levers, made, scopes=(1.0,))
+        try:
+            solution = equilibrium.solve(one)
+        except equilibrium.ConvergenceError:
+            found[status] = np.nan
+            continue
+        cells = exact.probabilities(quantise.tables([one], [solution], in_scope=1.0))[:, 1].sum(axis=-1)
+        # states are (rung, support, provoked)
+        by_state = cells.reshape(2, ladder.ENDS, ladder.RUNGS, 4, 2).sum(axis=-1)
+        found[status] = by_state / by_state.sum(axis=(1, 2, 3), keepdims=True)
+    return found
+
+
+class Population(NamedTuple):
+    """A solved population.
+
+    Parameters
+    ----------
+    ends
+        What :func:`tables` returns.
+    rate, protege_rate
+        Disputes a year that arise for each member's challenger, and protégé, shape (members,).
+    share
+        Each member's probability of having a pact.
+    nuclear
+        Whether its defender has nuclear weapons.
+    recorded
+        Share of crises short of force that are on record.
+    """
+
+    ends: Floats
+    rate: Floats
+    protege_rate: Floats
+    share: Floats
+    nuclear: Floats
+    recorded: float
+
+    def weight(self, status: int, origin: int) -> Floats:
+        """Return disputes a year of each member, in so far as it has a pact (1) or none (0)."""
+        rate = (self.rate, self.protege_rate)[origin]
+        return rate * (self.share if status else 1.0 - self.share)
+
+    def events(self, status: int, origin: int, rung: int, *, fights: bool = False) -> Floats:
+        """Return the chance that a crisis of at least a rung comes on record, shape (members,)."""
+        cells = self.ends[:, status, origin, 1:, rung:]
+        known = np.where(np.arange(rung, ladder.RUNGS) < _FORCE, self.recorded, 1.0)
+        by_rung = (cells[..., _FIGHTS] if fights else cells.sum(axis=-1)).sum(axis=1)
+        found: Floats = (by_rung * known).sum(axis=1)
+        return found
+
+
+def solved(normals: Floats, *, members: int = 64, workers: int | None = None) -> Population:
+    """Return the population at a point in the space of the priors."""
+    own, all_members = values(normals), population(members)
+    rate = rates(all_members, own)
+    return Population(
+        tables(normals, members=members, workers=workers),
+        rate,
+        own["protege_rate"] * rate,
+        covered(all_members, own),
+        np.array([float(member.nuclear[2]) for member in all_members]),
+        own["recorded"],
+    )
+
+
+def _rate(status: int) -> Callable[[Population], float]:
+    """Crises that a challenger opens in a year, over members by whether they have a pact."""
+
+    def found(p: Population) -> float:
+        weight = p.share if status else 1.0 - p.share
+        return float((weight * -np.expm1(-p.rate * p.events(status, 0, 1))).sum() / weight.sum())
+
+    return found
+
+
+def _odds_ratio(rung: int, *, nuclear: bool = False) -> Callable[[Population], float]:
+    """What a pact does to the odds of a year with a crisis of at least a rung, member by member."""
+
+    def found(p: Population) -> float:
+        weight = p.share * (p.nuclear if nuclear else 1.0)
+        logit = [np.log(np.expm1(p.rate * p.events(status, 0, rung))) for status in range(2)]
+        return float(np.exp((weight * (logit[1] - logit[0])).sum() / weight.sum()))
+
+    return found
+
+
+def _given(
+    status: int, rung: int, *, above: int = 1, origins: tuple[int, ...] = (0,), fights: bool = False
+) -> Callable[[Population], float]:
+    """Share of crises of at least the rung `above` that reach `rung`, or in which the defender fights."""
+
+    def found(p: Population) -> float:
+        happened = held = 0.0
+        for origin in origins:
+            weight = p.weight(status, origin)
+            happened += float((weight * p.events(status, origin, max(rung, above), fights=fights)).sum())
+            held += float((weight * p.events(status, origin, above)).sum())
+        return happened / held
+
+    return found
+
+
+def _ratio(
+    one: Callable[[Population], float], other: Callable[[Population], float]
+) -> Callable[[Population], float]:
+    """One figure over another: what is left where the record counts fewer crises than the engine."""
+    return lambda p: one(p) / other(p)
+
+
+def _undecided(p: Population) -> float:
+    """Share of all crises with force that end without a winner."""
+    happened = held = 0.0
+    for status in range(2):
+        for origin in range(2):
+            weight = p.weight(status, origin)
+            ends = p.ends[:, status, origin, :, _FORCE:].sum(axis=(2, 3))
+            happened += float((weight * ends[:, [ladder.COMPROMISE, ladder.STALEMATE]].sum(axis=1)).sum())
+            held += float((weight * ends[:, 1:].sum(axis=1)).sum())
+    return happened / held
+
+
+_BOTH: Final = (0, 1)
+#: The engine's side of each figure, by the code under which it is known. International crises (ICB) are fewer
+#: and graver than militarized disputes: of their figures only ratios have the engine's denominator.
+PREDICTED: Final[dict[str, Callable[[Population], float]]] = {
+    "B.init.odef0.post45": _rate(0),
+    "B.init.odef1.post45": _rate(1),
+    "B.init.OR.post45": _odds_ratio(1),
+    "B.init.ORnuc.post45": _odds_ratio(1, nuclear=True),
+    "B.init4.OR.post45": _odds_ratio(_FORCE),
+    "B.init5.OR.all": _odds_ratio(_WAR),
+    "C.esc4.cov0.post45": _given(0, _FORCE),
+    "C.esc4.cov1.post45": _given(1, _FORCE),
+    "C.esc5.cov0.all": _given(0, _WAR),
+    "C.esc5.cov1.all": _given(1, _WAR),
+    "D.supp.ally.h4.post45": _given(1, _FORCE, above=_FORCE, fights=True),
+    "D.supp.ally.h5.all": _given(1, _WAR, above=_WAR, fights=True),
+    "D.entang.ally.h4.post45": _given(1, _FORCE, above=_FORCE, origins=(1,), fights=True),
+    "D.entang.ally.h5.all": _given(1, _WAR, above=_WAR, origins=(1,), fights=True),
+    "D.jB.p0.h4.post45": _given(0, _FORCE, above=_FORCE, fights=True),
+    "F.act.w3.p1/p0": _ratio(_given(1, _WAR, origins=_BOTH), _given(0, _WAR, origins=_BOTH)),
+    "F.act.w4.p1/p0": _ratio(_given(1, _MAJOR, origins=_BOTH), _given(0, _MAJOR, origins=_BOTH)),
+    "F.pat.gp.mild.p1/p0": _ratio(
+        _given(1, 1, origins=_BOTH, fights=True), _given(0, 1, origins=_BOTH, fights=True)
+    ),
+    "F.undecided.post45": _undecided,
+}
+
+
+def predicted(normals: Floats, *, members: int = 64, workers: int | None = None) -> Floats:
+    """Return the engine's side of every figure of :data:`PREDICTED` at a point, shape (figures,).
+
+    Not a number where a member's crisis could not be solved.
+    """
+    found = solved(normals, members=members, workers=workers)
+    if np.isnan(found.ends).any():
+        return np.full(len(PREDICTED), np.nan)
+    return np.array([value(found) for value in PREDICTED.values()])
