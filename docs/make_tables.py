@@ -1,4 +1,4 @@
-"""Write the tables of model.md, atop.md and decades.md from the code, between their markers.
+"""Write the tables of model.md, atop.md, decades.md and evidence.md from the code, between their markers.
 
     python docs/make_tables.py            # rewrite what has changed
     python docs/make_tables.py --check    # only say what would change; exit 1 if anything would
@@ -18,6 +18,8 @@ from typing import Any, Final
 
 from entangle.actor import Actor, Resolve, Scenario
 from entangle.atop.mapping import as_markdown
+from entangle.evidence import Moments
+from entangle.evidence.moments import shipped
 from entangle.lowering.clauses import CLAUSE_FUNCTIONS, WEIGHT
 from entangle.outcomes import OUTCOMES
 from entangle.pact import CLAUSES, REQUIRED_BY_COMMITMENT, TRIGGER_BY_COMMITMENT, Coalition, Pact
@@ -27,7 +29,7 @@ from entangle.study import Simulation
 from entangle.vocabulary import COMMITMENTS, MID_HOSTILITY, RUNGS, SUPPORTS
 
 DOCS: Final = Path(__file__).resolve().parent
-PAGES: Final = ("model.md", "atop.md", "decades.md")
+PAGES: Final = ("model.md", "atop.md", "decades.md", "evidence.md")
 
 #: What each clause field moves, in the names of the levers (section 5 of model.md).
 ACTS_ON: Final[dict[str, str]] = {
@@ -189,6 +191,52 @@ def outcomes() -> str:
     return _table(("outcome", "what happened", "given (the denominator)"), rows)
 
 
+def fitted() -> str:
+    moments = shipped()
+    rows = []
+    for target in moments.targets():
+        made, own = moments.combined.get(target.name), moments.moments.get(target.name)
+        what = made.what if made else own.what if own else ""
+        what += f" (`{'` / `'.join(made.of)}`)" if made else ""
+        sign = "=" if target.estimand.match == "same" else "≈"
+        engine = f"{sign} {target.estimand}" + (
+            f". *{target.estimand.caveat}*" if target.estimand.caveat else ""
+        )
+        value = f"{target.value:.5g} ({target.lower:.5g} to {target.upper:.5g})"
+        rows.append((f"`{target.name}`<br>{target.code}", what, value, _cases(moments, target.name), engine))
+    head = ("figure and code", "what", "value (95 %)", "cases", "the engine's side, and *what differs still*")
+    return _table(head, rows)
+
+
+def not_fitted() -> str:
+    rows = [
+        (
+            f"`{name}`<br>{m.code}",
+            m.what,
+            f"{m.value:.5g} ({m.lower:.5g} to {m.upper:.5g})",
+            _cases(shipped(), name),
+            m.left_out,
+        )
+        for name, m in shipped().moments.items()
+        if m.left_out is not None
+    ]
+    return _table(("figure and code", "what", "value (95 %)", "cases", "why not"), rows)
+
+
+def _cases(moments: Moments, name: str) -> str:
+    """Return events, cases, what is counted, and when."""
+    if name not in moments.moments:
+        return f"as in {' and '.join(f'`{part}`' for part in moments.combined[name].of)}"
+    m = moments.moments[name]
+    count = f"{m.n:_}" if m.events is None else f"{m.events:_} / {m.n:_}"
+    return f"{count}, {m.unit}, {m.period}; {m.denominator}; interval: {m.interval}"
+
+
+def sources() -> str:
+    rows = ((f"`{name}`", source.title, source.citation) for name, source in shipped().sources.items())
+    return _table(("source", "data", "cite"), rows)
+
+
 def _fields_of(model: Any) -> Callable[[], str]:
     def made() -> str:
         rows = (
@@ -215,6 +263,9 @@ TABLES: Final[dict[str, Callable[[], str]]] = {
     "peacetime": _fields_of(Peacetime),
     "outcomes": outcomes,
     "atop": as_markdown,
+    "fitted": fitted,
+    "not_fitted": not_fitted,
+    "sources": sources,
 }
 
 

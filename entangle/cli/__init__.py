@@ -22,6 +22,7 @@ _COMMANDS: Final = {
     "channels": "entangle.cli.channels:command",
     "validate": "entangle.cli.validate:command",
     "atop": "entangle.cli.atop:group",
+    "evidence": "entangle.cli.evidence:group",
     "schema": "entangle.cli.schema:command",
 }
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
+from entangle.evidence.moments import Moments, Target
 from entangle.fit.predict import PREDICTED, predicted
 from entangle.fit.priors import PRIORS, Prior
 from entangle_kernels.game import Floats
@@ -26,15 +27,6 @@ _REACH: Final = 1.959963984540054
 DISCREPANCY: Final = Prior("discrepancy", "log", 0.2, 0.6, "a fifth either way on the log scale, or two")
 #: Everything that is fitted.
 FITTED: Final = (*PRIORS, DISCREPANCY)
-
-
-class Figure(NamedTuple):
-    """A figure of the record: its value, the ends of its 95 % interval, and whether it is a share."""
-
-    value: float
-    lower: float
-    upper: float
-    is_share: bool
 
 
 class Likelihood:
@@ -53,7 +45,7 @@ class Likelihood:
         If a figure is not predicted, or its interval does not contain it.
     """
 
-    def __init__(self, figures: Mapping[str, Figure], *, members: int = 32) -> None:
+    def __init__(self, figures: Mapping[str, Target], *, members: int = 32) -> None:
         unknown = sorted(set(figures) - set(PREDICTED))
         if unknown:
             raise ValueError(f"the engine does not predict {', '.join(unknown)}")
@@ -64,11 +56,17 @@ class Likelihood:
         self.observed = np.array([self.scaled(figures[code].value, code, figures) for code in self.codes])
         self.errors = np.array([self._error(code, figures[code]) for code in self.codes])
 
-    def scaled(self, value: float, code: str, figures: Mapping[str, Figure]) -> float:
+    @classmethod
+    def of(cls, moments: Moments, *, members: int = 32) -> Likelihood:
+        """Return the likelihood of those figures of a table that the engine predicts from crises."""
+        targets = {target.code: target for target in moments.targets()}
+        return cls({code: target for code, target in targets.items() if code in PREDICTED}, members=members)
+
+    def scaled(self, value: float, code: str, figures: Mapping[str, Target]) -> float:
         """Return a value on its figure's scale."""
         return _logit(value) if figures[code].is_share else math.log(value)
 
-    def _error(self, code: str, figure: Figure) -> float:
+    def _error(self, code: str, figure: Target) -> float:
         if not figure.lower <= figure.value <= figure.upper:
             raise ValueError(f"{code}: {figure.value} is outside its interval")
         scale = _logit if figure.is_share else math.log

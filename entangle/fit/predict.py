@@ -25,8 +25,9 @@ from entangle_kernels.game import Floats
 #: What a member's table is over: origin, end, rung, support.
 SHAPE: Final = (2, ladder.ENDS, ladder.RUNGS, 4)
 
-_FORCE, _WAR, _MAJOR = 3, 4, 5
-_FIGHTS: Final = 3
+_FORCE, _WAR = 3, 4
+#: Supports: military support or fighting is help, of which fighting is one.
+_HELPS, _FIGHTS = 2, 3
 
 
 def tables(normals: Floats, *, members: int = 64, workers: int | None = None) -> Floats:
@@ -79,8 +80,6 @@ class Population(NamedTuple):
         Disputes a year that arise for each member's challenger, and protégé, shape (members,).
     share
         Each member's probability of having a pact.
-    nuclear
-        Whether its defender has nuclear weapons.
     recorded
         Share of crises short of force that are on record.
     """
@@ -89,7 +88,6 @@ class Population(NamedTuple):
     rate: Floats
     protege_rate: Floats
     share: Floats
-    nuclear: Floats
     recorded: float
 
     def weight(self, status: int, origin: int) -> Floats:
@@ -97,11 +95,11 @@ class Population(NamedTuple):
         rate = (self.rate, self.protege_rate)[origin]
         return rate * (self.share if status else 1.0 - self.share)
 
-    def events(self, status: int, origin: int, rung: int, *, fights: bool = False) -> Floats:
-        """Return the chance that a crisis of at least a rung comes on record, shape (members,)."""
-        cells = self.ends[:, status, origin, 1:, rung:]
+    def events(self, status: int, origin: int, rung: int, *, support: int = 0) -> Floats:
+        """Return the chance that a crisis of at least a rung, and a support, comes on record, (members,)."""
+        cells = self.ends[:, status, origin, 1:, rung:, support:]
         known = np.where(np.arange(rung, ladder.RUNGS) < _FORCE, self.recorded, 1.0)
-        by_rung = (cells[..., _FIGHTS] if fights else cells.sum(axis=-1)).sum(axis=1)
+        by_rung = cells.sum(axis=(1, 3))
         found: Floats = (by_rung * known).sum(axis=1)
         return found
 
@@ -115,7 +113,6 @@ def solved(normals: Floats, *, members: int = 64, workers: int | None = None) ->
         rate,
         own["protege_rate"] * rate,
         covered(all_members, own),
-        np.array([float(member.nuclear[2]) for member in all_members]),
         own["recorded"],
     )
 
@@ -130,11 +127,11 @@ def _rate(status: int) -> Callable[[Population], float]:
     return found
 
 
-def _odds_ratio(rung: int, *, nuclear: bool = False) -> Callable[[Population], float]:
+def _odds_ratio(rung: int) -> Callable[[Population], float]:
     """What a pact does to the odds of a year with a crisis of at least a rung, member by member."""
 
     def found(p: Population) -> float:
-        weight = p.share * (p.nuclear if nuclear else 1.0)
+        weight = p.share
         logit = [np.log(np.expm1(p.rate * p.events(status, 0, rung))) for status in range(2)]
         return float(np.exp((weight * (logit[1] - logit[0])).sum() / weight.sum()))
 
@@ -142,15 +139,15 @@ def _odds_ratio(rung: int, *, nuclear: bool = False) -> Callable[[Population], f
 
 
 def _given(
-    status: int, rung: int, *, above: int = 1, origins: tuple[int, ...] = (0,), fights: bool = False
+    status: int, rung: int, *, above: int = 1, origins: tuple[int, ...] = (0,), support: int = 0
 ) -> Callable[[Population], float]:
-    """Share of crises of at least the rung `above` that reach `rung`, or in which the defender fights."""
+    """Share of crises of at least the rung `above` that reach `rung`, and the defender a support."""
 
     def found(p: Population) -> float:
         happened = held = 0.0
         for origin in origins:
             weight = p.weight(status, origin)
-            happened += float((weight * p.events(status, origin, max(rung, above), fights=fights)).sum())
+            happened += float((weight * p.events(status, origin, max(rung, above), support=support)).sum())
             held += float((weight * p.events(status, origin, above)).sum())
         return happened / held
 
@@ -165,40 +162,41 @@ def _ratio(
 
 
 def _undecided(p: Population) -> float:
-    """Share of all crises with force that end without a winner."""
+    """Share of all crises on record that end without a winner."""
+    known = np.where(np.arange(ladder.RUNGS) < _FORCE, p.recorded, 1.0)
     happened = held = 0.0
     for status in range(2):
         for origin in range(2):
             weight = p.weight(status, origin)
-            ends = p.ends[:, status, origin, :, _FORCE:].sum(axis=(2, 3))
+            ends = (p.ends[:, status, origin].sum(axis=-1) * known).sum(axis=-1)
             happened += float((weight * ends[:, [ladder.COMPROMISE, ladder.STALEMATE]].sum(axis=1)).sum())
             held += float((weight * ends[:, 1:].sum(axis=1)).sum())
     return happened / held
 
 
 _BOTH: Final = (0, 1)
-#: The engine's side of each figure, by the code under which it is known. International crises (ICB) are fewer
-#: and graver than militarized disputes: of their figures only ratios have the engine's denominator.
+#: The engine's side of each figure, by the code under which it is known; :mod:`entangle.evidence` says which
+#: denominator each has, and why others are left out.
 PREDICTED: Final[dict[str, Callable[[Population], float]]] = {
     "B.init.odef0.post45": _rate(0),
     "B.init.odef1.post45": _rate(1),
     "B.init.OR.post45": _odds_ratio(1),
-    "B.init.ORnuc.post45": _odds_ratio(1, nuclear=True),
     "B.init4.OR.post45": _odds_ratio(_FORCE),
     "B.init5.OR.all": _odds_ratio(_WAR),
     "C.esc4.cov0.post45": _given(0, _FORCE),
     "C.esc4.cov1.post45": _given(1, _FORCE),
     "C.esc5.cov0.all": _given(0, _WAR),
     "C.esc5.cov1.all": _given(1, _WAR),
-    "D.supp.ally.h4.post45": _given(1, _FORCE, above=_FORCE, fights=True),
-    "D.supp.ally.h5.all": _given(1, _WAR, above=_WAR, fights=True),
-    "D.entang.ally.h4.post45": _given(1, _FORCE, above=_FORCE, origins=(1,), fights=True),
-    "D.entang.ally.h5.all": _given(1, _WAR, above=_WAR, origins=(1,), fights=True),
-    "D.jB.p0.h4.post45": _given(0, _FORCE, above=_FORCE, fights=True),
-    "F.act.w3.p1/p0": _ratio(_given(1, _WAR, origins=_BOTH), _given(0, _WAR, origins=_BOTH)),
-    "F.act.w4.p1/p0": _ratio(_given(1, _MAJOR, origins=_BOTH), _given(0, _MAJOR, origins=_BOTH)),
+    "D.supp.ally.h4.post45": _given(1, _FORCE, above=_FORCE, support=_HELPS),
+    "D.supp.ally.h5.all": _given(1, _WAR, above=_WAR, support=_FIGHTS),
+    "D.entang.ally.h4.post45": _given(1, _FORCE, above=_FORCE, origins=(1,), support=_HELPS),
+    "D.entang.ally.h5.all": _given(1, _WAR, above=_WAR, origins=(1,), support=_FIGHTS),
+    "D.jB.p1/p0.h4.post45": _ratio(
+        _given(1, _FORCE, above=_FORCE, support=_HELPS), _given(0, _FORCE, above=_FORCE, support=_HELPS)
+    ),
+    "F.act.w4.p1/p0": _ratio(_given(1, _WAR, origins=_BOTH), _given(0, _WAR, origins=_BOTH)),
     "F.pat.gp.mild.p1/p0": _ratio(
-        _given(1, 1, origins=_BOTH, fights=True), _given(0, 1, origins=_BOTH, fights=True)
+        _given(1, 1, origins=_BOTH, support=_HELPS), _given(0, 1, origins=_BOTH, support=_HELPS)
     ),
     "F.undecided.post45": _undecided,
 }
