@@ -10,9 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.peers import compare, numpy_crisis
+from benchmarks import million
+from benchmarks.peers import compare, compare_decades, numpy_census, numpy_crisis, numpy_decades
+from entangle.decades import Played
+from entangle.expectations import EVENTS
+from entangle_kernels import decades
 from entangle_kernels.crisis import simulate
 from entangle_kernels.exact import CELLS
+from entangle_kernels.peace import Contexts, Peace
+from reference.decades_games import BLOCKS_VOTES, contexts_of, peace_of, word
 from reference.games import crisis_tables
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,6 +71,101 @@ def test_the_comparison_sees_a_moved_threshold(slot: str) -> None:
     assert (numpy_crisis.simulate(other, **draw) != simulate(table, **draw)).any()
 
 
+#: Contexts, and what moves between crises: every clause, every axis of the grid with one point and with more.
+WORLDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "all clauses": ({"points": (2, 1, 2)}, {}),
+    "votes, breach ends": (
+        {"points": (3, 1, 1), "estimates": 1, **BLOCKS_VOTES},
+        {"suspension": 0, "term": 0},
+    ),
+    "three types, notice": ({"points": (1, 2, 1), "types": 3}, {"term": 0, "review": 0, "notice": 2}),
+    "at once": ({"points": (1, 2, 1)}, {"notice": 0, "term": 0, "review": 0, "suspension": 0}),
+    "beyond doubt": ({"points": (1, 1, 2)}, {"odds": 18.0, "ln_ratio": 17.0, "notice": -1}),
+    "no pact, peace for some": ({"points": (1, 1, 2)}, {"pact": False, "arises": np.eye(5) * word(0.9)}),
+}
+
+
+@pytest.fixture(scope="module", params=WORLDS)
+def world(request: pytest.FixtureRequest) -> tuple[Contexts, Peace]:
+    grid, changes = WORLDS[request.param]
+    between = peace_of(**changes)
+    return contexts_of(**grid), between._replace(arises=between.arises.astype(np.uint64))
+
+
+def same(one: Any, other: Any) -> bool:
+    """Return whether two records agree in every bit, that of the sign of zero included."""
+    return all(
+        a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == np.ascontiguousarray(b).tobytes()
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=str)
+def test_numpy_lives_the_same_histories(world: tuple[Contexts, Peace], block: Block) -> None:
+    which = {"seed": block.seed, "first": block.first, "size": block.size // 2, "years": 9}
+    expected = decades.record(*world, **which)
+    assert same(expected, numpy_decades.record(*world, **which, batch=512))
+    if block.size:
+        assert (expected.events[:, :, 2] >= 0).any()
+
+
+@pytest.mark.parametrize(
+    ("part", "slot"),
+    [(0, slot) for slot in ("scope", "faith", "enter", "cut", "nature", "stay", "news", "lowest")]
+    + [(1, slot) for slot in ("steadfast", "arises", "origin", "renegotiation", "growth", "prize", "shock")],
+)
+def test_the_comparison_sees_another_number_between_crises(part: int, slot: str) -> None:
+    # twin of the test above: one threshold, or one size, moved by a quarter must show
+    given: list[Any] = [contexts_of((2, 1, 2)), peace_of()]
+    value = np.asarray(getattr(given[part], slot))
+    moved = (value - value // 4 if value.dtype.kind == "u" else value * 0.75).astype(value.dtype)
+    other = list(given)
+    other[part] = given[part]._replace(**{slot: moved if moved.ndim else moved[()]})
+    which = {"seed": 7, "first": 0, "size": 1500, "years": 9}
+    assert not same(decades.record(*given, **which), numpy_decades.record(*other, **which))
+
+
+@pytest.fixture(scope="module")
+def own() -> Played:
+    """Histories with what is asked of them, the expectations made up."""
+    contexts, draw = contexts_of((2, 1, 2)), np.random.default_rng(1)
+    points = len(contexts.enter) // 2
+    expected = draw.random((2, 2, points, 2, len(EVENTS) + 3))
+    return Played(contexts, peace_of(), (), expected, draw.random((2, points)))
+
+
+def test_numpy_counts_the_same_histories(own: Played, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(numpy_decades, "BATCH", 300)
+    monkeypatch.setattr(numpy_census, "BLOCK", 128)
+    ours, theirs = (
+        count(own, 1000, years=9) for count in (compare_decades.counted, compare_decades.counted_by_numpy)
+    )
+    assert set(ours) - set(theirs) == {"changed", "changed_firsts"}  # no other rules are asked
+    assert compare_decades.same_counts(ours, theirs)
+    for name in theirs:  # the comparison sees a single count, and the tenth digit of a sum's first
+        changed = theirs[name].copy()
+        changed.flat[np.flatnonzero(changed)[0]] *= 1 + 1e-8 if changed.dtype == np.float64 else 2
+        assert not compare_decades.same_counts(ours, theirs | {name: changed})
+
+
+def test_histories_are_compared_in_turns(own: Played, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compare_decades, "played", lambda study, pact: own)
+    lines = compare_decades.against_numpy("treaty", 200, 2)
+    assert [line.same for line in lines] == ["every bit", "counts"]
+    assert [len(line.ratios) for line in lines] == [2, 2]
+    monkeypatch.setattr(numpy_decades, "LIFE", 5)  # a peer that reads other words is found out
+    assert [line.same for line in compare_decades.against_numpy("treaty", 200, 1)] == ["NO", "NO"]
+
+
+def test_a_million_is_told_in_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    run = million.Run(total=120.0, solving=100.0, simulating=15.0, merging=3.0)
+    assert run.shares == pytest.approx((100 / 120, 12 / 120, 3 / 120, 5 / 120))
+    million.show({"none": [run, run], "all": [run, run._replace(total=140.0)]}, 10**6, 2)
+    printed = capsys.readouterr().out.splitlines()
+    assert max(map(len, printed)) <= 80
+    assert printed[2].split()[:6] == ["none", "120.0", "(120.0", "-", "120.0)", "8,333"]
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_benchmark_loads_before_the_engine_is_installed(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -85,7 +186,8 @@ def test_benchmark_loads_before_the_engine_is_installed(path: Path) -> None:
 
 def test_there_are_benchmarks() -> None:
     stems = {path.stem for path in FILES}
-    assert {"solve", "simulate", "end_to_end", "start", "memory", "numpy_crisis", "compare"} <= stems
+    assert {"solve", "simulate", "end_to_end", "start", "memory", "decades", "million"} <= stems
+    assert {"numpy_crisis", "numpy_decades", "numpy_census", "compare", "compare_decades"} <= stems
 
 
 def test_comparison_fits_80_columns_and_finds_equal_answers(capsys: pytest.CaptureFixture[str]) -> None:
