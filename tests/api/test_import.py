@@ -54,6 +54,7 @@ def imported(*arguments: str) -> set[str]:
             ["-m", "entangle", name, "--help"]
             for name in (
                 "run",
+                "decades",
                 "exact",
                 "channels",
                 "clauses",
@@ -65,6 +66,7 @@ def imported(*arguments: str) -> set[str]:
             )
         ),
         ["-m", "entangle", "atop", "list", "--help"],
+        ["-m", "entangle", "evidence", "moments", "--help"],
     ],
     ids=lambda arguments: " ".join(arguments[1:]),
 )
