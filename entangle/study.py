@@ -374,7 +374,8 @@ class Study(Table):
             import xarray as xr
 
             each = [self.histories(kept, pact=name, seed=settings.seed) for name in self.pacts]
-            whole = xr.concat(each, xr.Variable("pact", list(self.pacts)))
+            names = xr.Variable("pact", list(self.pacts))
+            whole = xr.concat(each, names, combine_attrs="drop_conflicts")
         data = tabulated(self, counted, seed=settings.seed)
         return Decades(data, timing=counted.timing, kept=whole)
 

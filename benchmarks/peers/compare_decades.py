@@ -9,11 +9,16 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from benchmarks.common import PACTS, study
 from benchmarks.peers.compare import SEED, Line, show, turns
 from benchmarks.plans import played, questions
+
+#: Something done with histories under a pact, and their number.
+Compared = Callable[[Any, int], object]
 
 YEARS = 20
 #: Sums of chances: rounding errors depend on the order in which they are added up.
@@ -40,16 +45,16 @@ def main(arguments: list[str] | None = None) -> int:
 def against_numpy(pact: str, size: int, repeats: int) -> list[Line]:
     """Compare histories, and histories with everything that is counted, one thread each."""
     own = played(study(pact), pact)
-    same = same_records(own, min(size, 2**13))
-    ratios = turns(
-        lambda: recorded(own, size), lambda: recorded_by_numpy(own, size), repeats, time.process_time
-    )
-    lines = [Line(f"histories, {pact}", "NumPy, same words", ratios, "every bit" if same else "NO")]
-    same = same_counts(counted(own, size), counted_by_numpy(own, size))
-    ratios = turns(
-        lambda: counted(own, size), lambda: counted_by_numpy(own, size), repeats, time.process_time
-    )
-    return [*lines, Line(f"and counts, {pact}", "NumPy, same counts", ratios, "counts" if same else "NO")]
+
+    def compared(engine: Compared, peer: Compared) -> list[float]:
+        return turns(partial(engine, own, size), partial(peer, own, size), repeats, time.process_time)
+
+    same = "every bit" if same_records(own, size) else "NO"
+    ratios = compared(recorded, recorded_by_numpy)
+    lines = [Line(f"histories, {pact}", "NumPy, same words", ratios, same)]
+    same = "counts" if same_counts(counted(own, size), counted_by_numpy(own, size)) else "NO"
+    ratios = compared(counted, counted_by_numpy)
+    return [*lines, Line(f"and counts, {pact}", "NumPy, same counts", ratios, same)]
 
 
 def recorded(own: Any, size: int, years: int = YEARS) -> None:
@@ -101,18 +106,17 @@ def batches(size: int, most: int) -> list[tuple[int, int]]:
 
 def same_records(own: Any, size: int, years: int = YEARS) -> bool:
     """Return whether the records of the two agree to the last bit."""
-    import numpy as np
-
     from benchmarks.peers import numpy_decades
     from entangle_kernels import decades
 
-    which = {"seed": SEED, "first": 0, "size": size, "years": years}
-    ours: Any = decades.record(own.contexts, own.peace, **which)
-    theirs: Any = numpy_decades.record(own.contexts, own.peace, **which)
-    return all(
-        a.dtype == b.dtype and np.ascontiguousarray(a).tobytes() == np.ascontiguousarray(b).tobytes()
-        for a, b in zip(ours, theirs, strict=True)
-    )
+    for first, number in batches(size, numpy_decades.BATCH):
+        which = {"seed": SEED, "first": first, "size": number, "years": years}
+        ours: Any = decades.record(own.contexts, own.peace, **which)
+        theirs: Any = numpy_decades.record(own.contexts, own.peace, **which)
+        for a, b in zip(ours, theirs, strict=True):
+            if a.dtype != b.dtype or a.tobytes() != b.tobytes():
+                return False
+    return True
 
 
 def same_counts(ours: dict[str, Any], theirs: dict[str, Any]) -> bool:
