@@ -9,6 +9,7 @@ fitted with the rest.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple
@@ -117,6 +118,11 @@ def solved(normals: Floats, *, members: int = 64, workers: int | None = None) ->
     )
 
 
+def _share(happened: float, held: float) -> float:
+    """Return a share, not a number where its condition never holds."""
+    return happened / held if held > 0.0 else math.nan
+
+
 def _rate(status: int) -> Callable[[Population], float]:
     """Crises that a challenger opens in a year, over members by whether they have a pact."""
 
@@ -149,7 +155,7 @@ def _given(
             weight = p.weight(status, origin)
             happened += float((weight * p.events(status, origin, max(rung, above), support=support)).sum())
             held += float((weight * p.events(status, origin, above)).sum())
-        return happened / held
+        return _share(happened, held)
 
     return found
 
@@ -158,7 +164,7 @@ def _ratio(
     one: Callable[[Population], float], other: Callable[[Population], float]
 ) -> Callable[[Population], float]:
     """One figure over another: what is left where the record counts fewer crises than the engine."""
-    return lambda p: one(p) / other(p)
+    return lambda p: _share(one(p), other(p))
 
 
 def _undecided(p: Population) -> float:
@@ -171,7 +177,7 @@ def _undecided(p: Population) -> float:
             ends = (p.ends[:, status, origin].sum(axis=-1) * known).sum(axis=-1)
             happened += float((weight * ends[:, [ladder.COMPROMISE, ladder.STALEMATE]].sum(axis=1)).sum())
             held += float((weight * ends[:, 1:].sum(axis=1)).sum())
-    return happened / held
+    return _share(happened, held)
 
 
 _BOTH: Final = (0, 1)

@@ -168,6 +168,14 @@ def test_an_odds_ratio_is_that_of_like_members() -> None:
         assert PREDICTED[code](p) == pytest.approx(1.7, rel=1e-9)
 
 
+def test_a_share_of_nothing_is_not_a_number() -> None:
+    p = made_up()
+    p.ends[:, 0, :, :, :, 2:] = 0.0  # without a pact nobody ever helps
+    assert math.isnan(PREDICTED["F.pat.gp.mild.p1/p0"](p))
+    p.ends[:, 1, :, 1:] = 0.0
+    assert math.isnan(PREDICTED["C.esc4.cov1.post45"](p))
+
+
 def test_workers_move_no_bit() -> None:
     one, two = (tables(ORIGIN, members=SMALL, workers=workers) for workers in (1, 2))
     assert np.array_equal(one, two)
