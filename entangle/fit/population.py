@@ -20,6 +20,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from entangle.actor import Actor, Resolve, Scenario
+from entangle.fit.draws import structural
 from entangle.lowering import Setting
 from entangle.pact import Pact
 from entangle.parameters import Parameters
@@ -37,6 +38,9 @@ NUCLEAR: Final = (0.23, 0.17, 0.49)
 #: Share of directed dyad-years in which the target has an outside defence pact (94 624 of 129 724, 1946-2014,
 #: politically relevant dyads without a pact of their own).
 COVERED: Final = 0.73
+
+#: Nodes of the quadrature over rivalry.
+_NODES: Final = 9
 
 #: Types of each actor and rounds of a crisis: coarse, so that a population is solved in a second.
 TYPES: Final = 3
@@ -59,8 +63,8 @@ class Member(NamedTuple):
         Whether each has nuclear weapons.
     projection
         How much harder distance makes it for the defender to fight there, 0-1.
-    rivalry, stake
-        Standard normals: how often there are disputes, and how much the defender has at stake.
+    stake
+        Standard normal: how much the defender has at stake.
     """
 
     local: float
@@ -68,8 +72,29 @@ class Member(NamedTuple):
     regimes: tuple[float, float, float]
     nuclear: tuple[bool, bool, bool]
     projection: float
-    rivalry: float
     stake: float
+
+
+class Rivalry(NamedTuple):
+    """How often there are disputes, as the nodes of a quadrature: no crisis depends on it.
+
+    Parameters
+    ----------
+    normal
+        Standard normal numbers, shape (nodes,).
+    weight
+        Add up to 1, shape (nodes,).
+    """
+
+    normal: Floats
+    weight: Floats
+
+
+@lru_cache(maxsize=1)
+def rivalry() -> Rivalry:
+    """Return the quadrature of Gauss and Hermite over a standard normal."""
+    normal, weight = np.polynomial.hermite_e.hermegauss(_NODES)
+    return Rivalry(normal, weight / weight.sum())
 
 
 @lru_cache(maxsize=4)
@@ -78,22 +103,21 @@ def population(size: int) -> tuple[Member, ...]:
     from scipy.special import ndtri
     from scipy.stats import beta, qmc
 
-    points = qmc.Sobol(11, scramble=True, seed=20_240_229).random(size)
-    first, second, rivalry, stake = ndtri(np.clip(points[:, :4], 1e-6, 1.0 - 1e-6)).T
+    points = qmc.Sobol(10, scramble=True, seed=20_240_229).random(size)
+    first, second, stake = ndtri(np.clip(points[:, :3], 1e-6, 1.0 - 1e-6)).T
     second = CORRELATION * first + math.sqrt(1.0 - CORRELATION**2) * second
     regimes = []
-    for column, (mean, spread) in zip(points[:, 4:7].T, REGIMES, strict=True):
+    for column, (mean, spread) in zip(points[:, 3:6].T, REGIMES, strict=True):
         total = mean * (1.0 - mean) / spread**2 - 1.0
         regimes.append(beta.ppf(column, mean * total, (1.0 - mean) * total))
-    nuclear = points[:, 7:10] < np.array(NUCLEAR)
+    nuclear = points[:, 6:9] < np.array(NUCLEAR)
     return tuple(
         Member(
             local=float(LOCAL[0] + LOCAL[1] * first[i]),
             backing=float(BACKING[0] + BACKING[1] * second[i]),
             regimes=(float(regimes[0][i]), float(regimes[1][i]), float(regimes[2][i])),
             nuclear=(bool(nuclear[i, 0]), bool(nuclear[i, 1]), bool(nuclear[i, 2])),
-            projection=float(0.8 * points[i, 10]),
-            rivalry=float(rivalry[i]),
+            projection=float(0.8 * points[i, 9]),
             stake=float(stake[i]),
         )
         for i in range(size)
@@ -124,47 +148,30 @@ def setting(member: Member, values: dict[str, float]) -> Setting:
 
 def parameters(values: dict[str, float]) -> Parameters:
     """Return the structural parameters of a crisis, coarse, at given values of what is fitted."""
-    standard = Parameters()
-    costs = list(standard.war_costs)
-    factors = [values["standing_costs"]] * 2 + [values["force_costs"]] + [values["war_costs"]] * 4
-    war = [cost * factor for cost, factor in zip(costs, factors, strict=True)]
-    hazards = np.array([standard.cooling, standard.decision, standard.accident])
-    hazards *= np.array([[values["cooling"]], [values["decision"]], [values["accident"]]])
-    hazards /= np.maximum(hazards.sum(axis=0) / 0.95, 1.0)  # together they leave something to happen
-    cooling, decision, accident = (tuple(map(float, row)) for row in hazards)
-    backing, military = standard.support_costs
-    plain = (
-        "precision", "decisiveness", "joint_share", "support_share", "compromise", "revision", "opening",
-        "audience", "breach", "breach_per_round", "begun_rounds",
-    )  # fmt: skip
-    return standard.replace(
-        types=TYPES,
-        rounds=ROUNDS,
-        war_costs=tuple(war),
-        support_costs=(backing * values["support_costs"], military * values["support_costs"]),
-        cooling=cooling,
-        decision=decision,
-        accident=accident,
-        **{name: values[name] for name in plain},
-    )
+    return Parameters(types=TYPES, rounds=ROUNDS, **structural(values))
 
 
-def rates(members: tuple[Member, ...], values: dict[str, float]) -> Floats:
-    """Return the disputes a year that arise for each member's challenger, shape (members,)."""
-    rivalry = np.array([member.rivalry for member in members])
-    rate: Floats = values["rate"] * np.exp(values["rate_spread"] * rivalry)
+def rates(values: dict[str, float]) -> Floats:
+    """Return the disputes a year that arise for a challenger, by its rivalry, shape (nodes,)."""
+    rate: Floats = values["rate"] * np.exp(values["rate_spread"] * rivalry().normal)
     return rate
 
 
 def covered(members: tuple[Member, ...], values: dict[str, float]) -> Floats:
-    """Return each member's probability of having a pact; on average :data:`COVERED`."""
+    """Return each member's probability of having a pact, by rivalry; on average :data:`COVERED`.
+
+    Returns
+    -------
+    array of shape (members, nodes)
+    """
     from scipy.optimize import brentq
 
-    slopes = values["selection_by_rate"], values["selection_by_stake"]
-    lean = np.array([slopes[0] * member.rivalry + slopes[1] * member.stake for member in members])
+    nodes = rivalry()
+    stake = np.array([[member.stake] for member in members])
+    lean = values["selection_by_rate"] * nodes.normal + values["selection_by_stake"] * stake
 
     def share(level: float) -> Floats:
         return 1.0 / (1.0 + np.exp(-(level + lean)))
 
-    level = brentq(lambda x: float(share(x).mean()) - COVERED, -30.0, 30.0)
+    level = brentq(lambda x: float((share(x) * nodes.weight).sum(axis=1).mean()) - COVERED, -30.0, 30.0)
     return share(float(level))

@@ -58,7 +58,8 @@ PRIORS: Final = (
     Prior("standing_costs", "log", 1.0, 0.7, "factor on the cost of a round of threats and shows of force"),
     Prior("force_costs", "log", 1.0, 0.7,
           "factor on that of limited force: most uses of force cost few lives"),
-    Prior("war_costs", "log", 1.0, 0.7, "factor on that of war and worse; costs are hardly known"),
+    Prior("war_costs", "log", 2.0, 1.0,
+          "factor on that of war and worse: hardly known, and most wars cost more than was at stake"),
     Prior(
         "begun_rounds", "logit", 0.5, 1.5,
         "how much of a step up is paid for if the other side yields at once is not known",

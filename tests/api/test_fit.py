@@ -20,6 +20,7 @@ from entangle_kernels import ladder
 
 ORIGIN = np.zeros(len(PRIORS))
 SMALL = 8
+NODES = len(people.rivalry().weight)
 
 
 # -- priors ------------------------------------------------------------------------------------------
@@ -52,7 +53,7 @@ def test_every_parameter_moves_something_that_is_solved_or_weighed() -> None:
         assert {key for key in base if base[key] != other[key]} == {name}
         crisis = people.setting(member, base) != people.setting(member, other)
         members = people.population(SMALL)
-        weights = (people.rates(members, base) != people.rates(members, other)).any() or (
+        weights = (people.rates(base) != people.rates(other)).any() or (
             people.covered(members, base) != people.covered(members, other)
         ).any()
         assert crisis or weights or name in ("protege_rate", "recorded")
@@ -81,11 +82,22 @@ def test_a_smaller_population_is_the_beginning_of_a_larger() -> None:
 def test_as_many_have_a_pact_as_on_the_record(slopes: tuple[float, float]) -> None:
     members = people.population(64)
     given = {"selection_by_rate": slopes[0], "selection_by_stake": slopes[1]}
-    share = people.covered(members, given)
-    assert share.mean() == pytest.approx(people.COVERED, abs=1e-9)
+    share, nodes = people.covered(members, given), people.rivalry()
+    assert (share @ nodes.weight).mean() == pytest.approx(people.COVERED, abs=1e-9)
     if slopes[0]:
-        rivalry = [m.rivalry for m in members]
-        assert math.copysign(1.0, correlation(rivalry, share.tolist())) == math.copysign(1.0, slopes[0])
+        for own in share.tolist():
+            assert math.copysign(1.0, correlation(nodes.normal.tolist(), own)) == math.copysign(
+                1.0, slopes[0]
+            )
+
+
+def test_rivalry_has_the_moments_of_its_law() -> None:
+    """Rates are lognormal: their mean is known."""
+    nodes = people.rivalry()
+    assert nodes.weight.sum() == pytest.approx(1.0)
+    for spread in (0.5, 1.0, 1.5):
+        rates = people.rates({"rate": 0.03, "rate_spread": spread})
+        assert rates @ nodes.weight == pytest.approx(0.03 * math.exp(spread**2 / 2.0), rel=1e-3)
 
 
 def test_hazards_never_exceed_one() -> None:
@@ -106,19 +118,20 @@ def made_up(seed: int = 1, members: int = 3) -> Population:
     ends[:, :, :, 0, 0, 0] = 100.0  # most occasions are let be
     ends[:, :, :, 1:, 0] = 0.0  # a crisis is at least a threat
     ends /= ends.sum(axis=(3, 4, 5), keepdims=True)
-    rate = draw.random(members)
-    return Population(ends, rate, 0.4 * rate, draw.random(members), 0.3)
+    rate = draw.random(NODES)
+    return Population(ends, rate, 0.4 * rate, draw.random((members, NODES)), 0.3)
 
 
 def counted(p: Population, holds: Any, happens: Any, *, status: int | None = None) -> float:
     """Return the share of events among disputes in which a condition holds, cell by cell."""
     held = happened = 0.0
-    for i, s, origin, end, rung, support in np.ndindex(p.ends.shape):
+    for n, i, s, origin, end, rung, support in np.ndindex(NODES, *p.ends.shape):
         if status is not None and s != status:
             continue
-        has = float(p.share[i]) if s else 1.0 - float(p.share[i])
-        rate = float(p.rate[i] if origin == 0 else p.protege_rate[i])
+        has = float(p.share[i, n]) if s else 1.0 - float(p.share[i, n])
+        rate = float(p.rate[n] if origin == 0 else p.protege_rate[n])
         weight = has * rate * float(p.ends[i, s, origin, end, rung, support])
+        weight *= float(people.rivalry().weight[n])
         weight *= p.recorded if rung < 3 else 1.0
         if end != 0 and holds(origin, rung):
             held += weight
@@ -150,17 +163,18 @@ def test_rates_are_years_with_a_crisis() -> None:
     p = made_up()
     mild = p.ends[:, 1, 0, 1:, :3].sum(axis=(1, 2, 3))
     opens = 1.0 - p.ends[:, 1, 0, 0, 0, 0] - (1.0 - p.recorded) * mild
-    years = 1.0 - np.exp(-p.rate * opens)
-    assert PREDICTED["B.init.odef1.post45"](p) == pytest.approx(float(np.average(years, weights=p.share)))
+    years = 1.0 - np.exp(-p.rate * opens[:, np.newaxis])
+    weights = p.share * people.rivalry().weight
+    assert PREDICTED["B.init.odef1.post45"](p) == pytest.approx(float(np.average(years, weights=weights)))
 
 
 def test_an_odds_ratio_is_that_of_like_members() -> None:
     """If a pact does the same to every member's odds, that is the ratio, however members differ."""
-    p = made_up(members=3)
+    p = made_up(members=3)._replace(rate=np.full(NODES, 0.7))
     chance = np.array([0.01, 0.2, 0.5])
     for status, odds in ((0, chance / (1 - chance)), (1, 1.7 * chance / (1 - chance))):
         year = odds / (1.0 + odds)
-        opens = -np.log1p(-year) / p.rate
+        opens = -np.log1p(-year) / 0.7
         p.ends[:, status, 0] = 0.0
         p.ends[:, status, 0, 0, 0, 0] = 1.0 - opens
         p.ends[:, status, 0, 1, 5, 0] = opens
