@@ -4,7 +4,8 @@ A member's crises are solved with a pact and without one; everything that the fi
 table for each: how probable it is, given for whom a dispute arises, that it ends in a way, at a rung, with a
 support. A dispute that was let be leaves no record, so that what the record calls a dispute is here a crisis
 that was opened; of those that stayed short of force the record knows a share alone, `recorded`, which is
-fitted with the rest.
+fitted with the rest. What the record calls joining is having forces of one's own in it: fighting, or a part of
+military support, `shown`, which is fitted too; the rest is arms, supplies and advice.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -27,11 +28,11 @@ from entangle_kernels.game import Floats
 SHAPE: Final = (2, ladder.ENDS, ladder.RUNGS, 4)
 
 _FORCE, _WAR = 3, 4
-#: Largest change of a choice probability at which a crisis counts as solved. The figures' own errors are above
-#: a twentieth; ten thousand times the solver's own tolerance saves a third of the sweeps.
+#: Largest change of a choice probability at which a crisis counts as solved. Ten thousand times the solver's
+#: own tolerance saves a third of the sweeps, and the figures' own errors are above a twentieth.
 _TOLERANCE: Final = 1e-6
-#: Supports: military support or fighting is help, of which fighting is one.
-_HELPS, _FIGHTS = 2, 3
+#: What is asked of the defender: nothing, to have forces of its own in it, to fight.
+Support: TypeAlias = Literal["any", "joins", "fights"]
 
 
 def tables(normals: Floats, *, members: int = 64, workers: int | None = None) -> Floats:
@@ -86,6 +87,8 @@ class Population(NamedTuple):
         Each member's probability of having a pact, by rivalry, shape (members, nodes).
     recorded
         Share of crises short of force that are on record.
+    shown
+        Share of military support that shows forces of the defender's own.
     """
 
     ends: Floats
@@ -93,6 +96,7 @@ class Population(NamedTuple):
     protege_rate: Floats
     share: Floats
     recorded: float
+    shown: float
 
     def having(self, status: int) -> Floats:
         """Return how much of the population has a pact (1) or none (0), shape (members, nodes)."""
@@ -104,12 +108,16 @@ class Population(NamedTuple):
         weight: Floats = (self.having(status) * rate).sum(axis=1)
         return weight
 
-    def events(self, status: int, origin: int, rung: int, *, support: int = 0) -> Floats:
+    def events(self, status: int, origin: int, rung: int, *, support: Support = "any") -> Floats:
         """Return the chance that a crisis of at least a rung, and a support, comes on record, (members,)."""
-        cells = self.ends[:, status, origin, 1:, rung:, support:]
+        counts = {
+            "any": (1.0, 1.0, 1.0, 1.0),
+            "joins": (0.0, 0.0, self.shown, 1.0),
+            "fights": (0.0, 0.0, 0.0, 1.0),
+        }[support]
+        cells = (self.ends[:, status, origin, 1:, rung:] * counts).sum(axis=(1, 3))
         known = np.where(np.arange(rung, ladder.RUNGS) < _FORCE, self.recorded, 1.0)
-        by_rung = cells.sum(axis=(1, 3))
-        found: Floats = (by_rung * known).sum(axis=1)
+        found: Floats = (cells * known).sum(axis=1)
         return found
 
 
@@ -123,6 +131,7 @@ def solved(normals: Floats, *, members: int = 64, workers: int | None = None) ->
         own["protege_rate"] * rate,
         covered(all_members, own),
         own["recorded"],
+        own["shown"],
     )
 
 
@@ -160,7 +169,7 @@ def _odds_ratio(rung: int) -> Callable[[Population], float]:
 
 
 def _given(
-    status: int, rung: int, *, above: int = 1, origins: tuple[int, ...] = (0,), support: int = 0
+    status: int, rung: int, *, above: int = 1, origins: tuple[int, ...] = (0,), support: Support = "any"
 ) -> Callable[[Population], float]:
     """Share of crises of at least the rung `above` that reach `rung`, and the defender a support."""
 
@@ -208,16 +217,16 @@ PREDICTED: Final[dict[str, Callable[[Population], float]]] = {
     "C.esc4.cov1.post45": _given(1, _FORCE),
     "C.esc5.cov0.all": _given(0, _WAR),
     "C.esc5.cov1.all": _given(1, _WAR),
-    "D.supp.ally.h4.post45": _given(1, _FORCE, above=_FORCE, support=_HELPS),
-    "D.supp.ally.h5.all": _given(1, _WAR, above=_WAR, support=_FIGHTS),
-    "D.entang.ally.h4.post45": _given(1, _FORCE, above=_FORCE, origins=(1,), support=_HELPS),
-    "D.entang.ally.h5.all": _given(1, _WAR, above=_WAR, origins=(1,), support=_FIGHTS),
+    "D.supp.ally.h4.post45": _given(1, _FORCE, above=_FORCE, support="joins"),
+    "D.supp.ally.h5.all": _given(1, _WAR, above=_WAR, support="fights"),
+    "D.entang.ally.h4.post45": _given(1, _FORCE, above=_FORCE, origins=(1,), support="joins"),
+    "D.entang.ally.h5.all": _given(1, _WAR, above=_WAR, origins=(1,), support="fights"),
     "D.jB.p1/p0.h4.post45": _ratio(
-        _given(1, _FORCE, above=_FORCE, support=_HELPS), _given(0, _FORCE, above=_FORCE, support=_HELPS)
+        _given(1, _FORCE, above=_FORCE, support="joins"), _given(0, _FORCE, above=_FORCE, support="joins")
     ),
     "F.act.w4.p1/p0": _ratio(_given(1, _WAR, origins=_BOTH), _given(0, _WAR, origins=_BOTH)),
     "F.pat.gp.mild.p1/p0": _ratio(
-        _given(1, 1, origins=_BOTH, support=_HELPS), _given(0, 1, origins=_BOTH, support=_HELPS)
+        _given(1, 1, origins=_BOTH, support="joins"), _given(0, 1, origins=_BOTH, support="joins")
     ),
     "F.undecided.post45": _undecided,
 }

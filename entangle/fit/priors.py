@@ -83,6 +83,10 @@ PRIORS: Final = (
         "recorded", "logit", 0.5, 1.0,
         "share of crises short of force that the record of disputes knows: threats leave fewer traces",
     ),
+    Prior(
+        "shown", "logit", 0.35, 1.0,
+        "most military support is arms, supplies and advice; how much is forces shown is not counted",
+    ),
     Prior("rate", "log", 0.03, 0.6,
           "occasions a year of a directed dyad that matters; MIDs begin in 1 to 2 %"),
     Prior("protege_rate", "logit", 0.4, 0.6, "protégés are challenged more often than they challenge"),

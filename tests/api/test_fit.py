@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.integrate import quad
+from scipy.stats import norm, t
 
 from entangle.evidence.estimands import Estimand
 from entangle.evidence.moments import Target, shipped
@@ -56,7 +58,7 @@ def test_every_parameter_moves_something_that_is_solved_or_weighed() -> None:
         weights = (people.rates(base) != people.rates(other)).any() or (
             people.covered(members, base) != people.covered(members, other)
         ).any()
-        assert crisis or weights or name in ("protege_rate", "recorded")
+        assert crisis or weights or name in ("protege_rate", "recorded", "shown")
 
 
 # -- the population ----------------------------------------------------------------------------------
@@ -119,7 +121,7 @@ def made_up(seed: int = 1, members: int = 3) -> Population:
     ends[:, :, :, 1:, 0] = 0.0  # a crisis is at least a threat
     ends /= ends.sum(axis=(3, 4, 5), keepdims=True)
     rate = draw.random(NODES)
-    return Population(ends, rate, 0.4 * rate, draw.random((members, NODES)), 0.3)
+    return Population(ends, rate, 0.4 * rate, draw.random((members, NODES)), 0.3, 0.4)
 
 
 def counted(p: Population, holds: Any, happens: Any, *, status: int | None = None) -> float:
@@ -135,8 +137,7 @@ def counted(p: Population, holds: Any, happens: Any, *, status: int | None = Non
         weight *= p.recorded if rung < 3 else 1.0
         if end != 0 and holds(origin, rung):
             held += weight
-            if happens(end, rung, support):
-                happened += weight
+            happened += weight * float(happens(end, rung, support))
     return happened / held
 
 
@@ -144,16 +145,20 @@ def counted(p: Population, holds: Any, happens: Any, *, status: int | None = Non
 def test_shares_have_the_denominators_of_the_record(seed: int) -> None:
     p = made_up(seed)
     draw_ends = ladder.COMPROMISE, ladder.STALEMATE
+
+    def joins(end: int, rung: int, support: int) -> float:
+        return (0.0, 0.0, p.shown, 1.0)[support]
+
     expected = {
         "C.esc4.cov0.post45": counted(p, lambda o, r: o == 0, lambda e, r, c: r >= 3, status=0),
         "C.esc5.cov1.all": counted(p, lambda o, r: o == 0, lambda e, r, c: r >= 4, status=1),
-        "D.supp.ally.h4.post45": counted(p, lambda o, r: o == 0 and r >= 3, lambda e, r, c: c >= 2, status=1),
+        "D.supp.ally.h4.post45": counted(p, lambda o, r: o == 0 and r >= 3, joins, status=1),
         "D.entang.ally.h5.all": counted(p, lambda o, r: o == 1 and r >= 4, lambda e, r, c: c == 3, status=1),
-        "D.jB.p1/p0.h4.post45": counted(p, lambda o, r: o == 0 and r >= 3, lambda e, r, c: c >= 2, status=1)
-        / counted(p, lambda o, r: o == 0 and r >= 3, lambda e, r, c: c >= 2, status=0),
+        "D.jB.p1/p0.h4.post45": counted(p, lambda o, r: o == 0 and r >= 3, joins, status=1)
+        / counted(p, lambda o, r: o == 0 and r >= 3, joins, status=0),
         "F.undecided.post45": counted(p, lambda o, r: True, lambda e, r, c: e in draw_ends),
-        "F.pat.gp.mild.p1/p0": counted(p, lambda o, r: True, lambda e, r, c: c >= 2, status=1)
-        / counted(p, lambda o, r: True, lambda e, r, c: c >= 2, status=0),
+        "F.pat.gp.mild.p1/p0": counted(p, lambda o, r: True, joins, status=1)
+        / counted(p, lambda o, r: True, joins, status=0),
     }
     for code, value in expected.items():
         assert PREDICTED[code](p) == pytest.approx(value, rel=1e-12), code
@@ -245,8 +250,8 @@ FIGURES = {
 }
 
 
-def test_the_likelihood_is_that_of_independent_normals() -> None:
-    found = Likelihood(FIGURES)
+def test_the_likelihood_is_that_of_a_normal_error_and_a_discrepancy_by_students_law() -> None:
+    found, size = Likelihood(FIGURES), 0.3
     predictions = np.linspace(0.2, 0.5, len(PREDICTED))
     total = 0.0
     for code, figure in FIGURES.items():
@@ -256,10 +261,15 @@ def test_the_likelihood_is_that_of_independent_normals() -> None:
         halves = [scale(figure.upper) - scale(figure.value)]
         if low and figure.lower > 0:
             halves.append(scale(figure.value) - scale(figure.lower))
-        variance = (max(halves) / 1.959963984540054) ** 2 + 0.3**2
+        variance = (max(halves) / 1.959963984540054) ** 2
         off = scale(value) - scale(figure.value)
-        total -= 0.5 * (off**2 / variance + math.log(2 * math.pi * variance))
-    assert float(found.of_predictions(predictions, 0.3)) == pytest.approx(total, rel=1e-9)
+        error, half = math.sqrt(variance), 60.0 * size
+        both, _ = quad(
+            lambda u, x=off, e=error: float(t.pdf(u / size, 4) / size * norm.pdf(x - u, scale=e)),
+            -half, half, points=(off,), limit=500,
+        )  # fmt: skip
+        total += math.log(both)
+    assert float(found.of_predictions(predictions, size)) == pytest.approx(total, rel=1e-5)
 
 
 def test_of_the_shipped_figures_those_of_crises_are_fitted() -> None:
