@@ -63,7 +63,7 @@ def _member(member: Member, own: dict[str, float]) -> Floats:
     for status, levers in enumerate((no_pact(made), lower(PACT, made))):
         one = game(levers, made, scopes=(1.0,))
         try:
-            solution = equilibrium.solve(one, tolerance=_TOLERANCE)
+            solution = equilibrium.solve(one, tolerance=_TOLERANCE, homotopy=False)
         except equilibrium.ConvergenceError:
             found[status] = np.nan
             continue

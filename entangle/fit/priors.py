@@ -51,7 +51,7 @@ class Prior(NamedTuple):
 
 #: The fitted parameters: first those of the crisis game, then those of the population.
 PRIORS: Final = (
-    Prior("precision", "log", 3.0, 0.35, "above about 5 these payoffs have several equilibria"),
+    Prior("precision", "log", 4.0, 0.4, "above about 5 these payoffs have several equilibria"),
     Prior("decisiveness", "log", 1.0, 0.3, "contest functions in the literature have exponents around 1"),
     Prior("joint_share", "logit", 0.35, 0.7, "forces that never trained together fight well below strength"),
     Prior("support_share", "logit", 0.25, 0.7, "arms and supplies bring a part of what troops would"),

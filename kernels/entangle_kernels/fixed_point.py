@@ -44,7 +44,7 @@ def accelerate(
 
     Mixes the last `memory` differences so that their combined error is least (Walker & Ni 2011, SIAM J.
     Numer. Anal. 49: 1715-1735). Stops at `tolerance`, after `most` sweeps, or at once
-    if the first error exceeds `far`.
+    if the first error exceeds `far`. With no memory the sweeps are plain.
     """
     history = _History(point.size, memory)
     error = np.full_like(point, np.inf)
@@ -53,6 +53,9 @@ def accelerate(
         error = image - point
         if size(error) <= tolerance or (done == 0 and size(error) > far):
             break
+        if memory == 0:
+            point = image
+            continue
         history.add(image, error)
         point = image if history.count < 2 else np.clip(history.mixed(image, error), 0.0, 1.0)
     return point, error

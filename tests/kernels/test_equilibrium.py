@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 import reference
+from entangle.fit import population, priors
 from entangle.lowering import Setting, games, lower
+from entangle.lowering import game as lowered
 from entangle.lowering.levers import Context
 from entangle.study import Study
 from entangle_kernels import ladder
@@ -289,6 +291,21 @@ def test_no_convergence_is_an_error_that_says_the_residual(find: Any) -> None:
     assert 0.0 <= caught.value.residual < 1e-9
     assert caught.value.sweeps > 0
     assert f"{caught.value.residual:.2e}" in str(caught.value)
+
+
+@pytest.mark.parametrize(("seed", "member"), [(0, 4), (6, 4), (9, 7)])
+def test_where_the_branch_turns_back_another_equilibrium_is_found(seed: int, member: int) -> None:
+    """A point of the fit's prior at twice the usual precision."""
+    values = priors.values(np.random.default_rng(seed).standard_normal(len(priors.NAMES)))
+    setting = population.setting(population.population(8)[member], values | {"precision": 6.0})
+    game = lowered(lower(population.PACT, setting), setting, scopes=(1.0,))
+    with pytest.raises(ConvergenceError):
+        trace(game)
+    for homotopy in (True, False):
+        found = solve(game, homotopy=homotopy)
+        assert found.residual <= 1e-10
+        again = solve(game, start=found)
+        assert np.abs(again.policy - found.policy).max() < 1e-9
 
 
 def test_states_that_are_hardly_ever_reached_are_no_trouble() -> None:
