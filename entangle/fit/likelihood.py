@@ -69,7 +69,7 @@ class Likelihood:
             raise ValueError(f"the engine does not predict {', '.join(unknown)}")
         self.codes = [code for code in PREDICTED if code in figures]
         self.members = members
-        self._places = [list(PREDICTED).index(code) for code in self.codes]
+        self.places = [list(PREDICTED).index(code) for code in self.codes]
         self._share = np.array([figures[code].is_share for code in self.codes])
         self.observed = np.array([self.scaled(figures[code].value, code, figures) for code in self.codes])
         self.errors = np.array([self._error(code, figures[code]) for code in self.codes])
@@ -97,7 +97,7 @@ class Likelihood:
 
     def on_scale(self, predictions: Floats) -> Floats:
         """Return predictions of :func:`~entangle.fit.predict.predicted` on the figures' scales."""
-        own = np.clip(predictions[..., self._places], 1e-12, None)
+        own = np.clip(predictions[..., self.places], 1e-12, None)
         with np.errstate(divide="ignore", invalid="ignore"):
             odds = np.log(own) - np.log1p(-np.minimum(own, 1.0 - 1e-12))
         return np.where(self._share, odds, np.log(own))

@@ -4,8 +4,8 @@ A member's crises are solved with a pact and without one; everything that the fi
 table for each: how probable it is, given for whom a dispute arises, that it ends in a way, at a rung, with a
 support. A dispute that was let be leaves no record, so that what the record calls a dispute is here a crisis
 that was opened; of those that stayed short of force the record knows a share alone, `recorded`, which is
-fitted with the rest. What the record calls joining is having forces of one's own in it: fighting, or a part of
-military support, `shown`, which is fitted too; the rest is arms, supplies and advice.
+fitted with the rest. What the record calls joining is having forces of one's own in it: fighting, or a part
+of military support, `shown`, which is fitted too; the rest is arms, supplies and advice.
 """
 
 from __future__ import annotations
@@ -137,7 +137,8 @@ def solved(normals: Floats, *, members: int = 64, workers: int | None = None) ->
 
 def _log_odds(rate: Floats) -> Floats:
     """Return the log odds of a year with any event, log(exp(rate) - 1) without its overflow."""
-    odds: Floats = rate + np.log(-np.expm1(-rate))
+    with np.errstate(divide="ignore"):
+        odds: Floats = rate + np.log(-np.expm1(-rate))
     return odds
 
 
@@ -163,7 +164,9 @@ def _odds_ratio(rung: int) -> Callable[[Population], float]:
     def found(p: Population) -> float:
         weight = p.having(1)
         logit = [_log_odds(p.rate * p.events(status, 0, rung)[:, np.newaxis]) for status in range(2)]
-        return float(np.exp((weight * (logit[1] - logit[0])).sum() / weight.sum()))
+        with np.errstate(invalid="ignore"):  # not a number where there is none with a pact nor without
+            change = logit[1] - logit[0]
+        return float(np.exp((weight * change).sum() / weight.sum()))
 
     return found
 

@@ -13,6 +13,9 @@ particles are divided into folds, and each moves by a reference made of the othe
 
 A round is a pure function of the state before it: its random words come from Philox generators that are
 addressed by seed, stage, round and purpose. Neither the number of workers nor a stop in between moves a bit.
+
+Where a likelihood is dear and a cheaper one resembles it, the cheap one is fitted first and its particles are
+led across a *bridge*: at temperature t they stand for prior x cheap^(1 - t) x dear^t.
 Sums over particles leave out BLAS, whose threads would.
 """
 
@@ -197,6 +200,21 @@ class Particles:
         return math.sqrt(total)
 
 
+class Bridge(NamedTuple):
+    """A finished run from which another goes on.
+
+    Parameters
+    ----------
+    log_likelihood
+        The cheaper likelihood.
+    particles
+        Draws from its posterior, as many as the run is to have.
+    """
+
+    log_likelihood: LogLikelihood
+    particles: Particles
+
+
 class _State(NamedTuple):
     """All that the next round depends on."""
 
@@ -205,7 +223,10 @@ class _State(NamedTuple):
     prior_points: Floats
     prior_log_likelihood: Floats
     points: Floats
+    # what the temperature is a power of: the log likelihood, less that of a bridge
     log_likelihood: Floats
+    # that of a bridge, or 0
+    base: Floats
     # of every particle, the index of its ancestor 1, 2, ... stages back: shape (generations, n)
     ancestors: Indices
     # finished stages, shape (stages, fields of Stage)
@@ -236,6 +257,7 @@ def sample(
     seed: int,
     settings: Settings | None = None,
     problem: str = "",
+    bridge: Bridge | None = None,
     checkpoint: str | Path | None = None,
     executor: Executor | Client | None = None,
     workers: int | None = None,
@@ -256,6 +278,8 @@ def sample(
     problem
         What tells this likelihood from others, say a hash of its data: a checkpoint of another problem is
         refused.
+    bridge
+        Where to begin, if not at draws from the prior. Stages and evaluations go on from its own.
     checkpoint
         File to keep the state in after every round. If it is there, the run goes on from it; one that had
         ended is handed back at once.
@@ -278,6 +302,13 @@ def sample(
     """
     settings = settings or Settings()
     _check(dimension, seed, settings, max_evaluations)
+    if bridge is not None and bridge.particles.points.shape != (settings.particles, dimension):
+        raise StudyError.single(
+            "fit",
+            "bridge",
+            rule=f"must have {settings.particles} particles in {dimension} dimensions, as the settings say",
+            got=f"shape {bridge.particles.points.shape}",
+        )
     worker_count(executor, workers)
     identity = {
         "scheme": SCHEME,
@@ -285,6 +316,7 @@ def sample(
         "seed": seed,
         "problem": problem,
         **asdict(settings),
+        **({} if bridge is None else {"bridge": bridge.particles.fingerprint}),
     }
     path = None if checkpoint is None else Path(checkpoint)
     if path is not None and not path.parent.is_dir():
@@ -293,23 +325,28 @@ def sample(
         if executor is None:
             executor = stack.enter_context(ThreadPoolExecutor(worker_count(None, workers)))
         evaluate = _Evaluate(log_likelihood, settings.chunk, executor, workers, progress)
+        cheap = None if bridge is None else replace(evaluate, log_likelihood=bridge.log_likelihood)
         if path is not None and path.exists():
             state = _load(path, identity)
             _check_same(evaluate, state, path)
         else:
-            _check_cap(max_evaluations, 0, settings.particles, 0.0, 0, path)
-            state = _begin(evaluate, dimension, seed, settings)
+            done = 0 if bridge is None else bridge.particles.evaluations
+            _check_cap(max_evaluations, done, settings.particles, 0.0, 0, path)
+            if bridge is None:
+                state = _begin(evaluate, dimension, seed, settings)
+            else:
+                state = _crossed(evaluate, bridge.particles, settings)
             _save(state, identity, path)
         while not state.is_done:
             reached = state.temperature, len(state.stages) + state.under_way
             _check_cap(max_evaluations, state.evaluations, settings.particles, *reached, path)
             if not state.under_way:
                 state = _warmed(state, seed, settings)
-            state = _moved(state, evaluate, seed, settings)
+            state = _moved(state, evaluate, cheap, seed, settings)
             _save(state, identity, path)
     return Particles(
         points=state.points,
-        log_likelihood=state.log_likelihood,
+        log_likelihood=state.log_likelihood + state.base,
         family=state.ancestors[-1],
         prior_points=state.prior_points,
         prior_log_likelihood=state.prior_log_likelihood,
@@ -343,6 +380,7 @@ def _begin(evaluate: _Evaluate, dimension: int, seed: int, settings: Settings) -
         prior_log_likelihood=found,
         points=points,
         log_likelihood=found,
+        base=np.zeros(n),
         ancestors=np.tile(np.arange(n), (_GENERATIONS, 1)),
         stages=np.empty((0, len(Stage._fields))),
         under_way=False,
@@ -353,6 +391,41 @@ def _begin(evaluate: _Evaluate, dimension: int, seed: int, settings: Settings) -
         accepted=0.0,
         scale=1.0,
         start=points,
+        center=np.empty((_FOLDS, dimension)),
+        factor=np.empty((_FOLDS, dimension, dimension)),
+        tails=np.empty(_FOLDS),
+    )
+
+
+def _crossed(evaluate: _Evaluate, particles: Particles, settings: Settings) -> _State:
+    """Return the state at the near end of a bridge."""
+    n, dimension = particles.points.shape
+    found = evaluate(particles.points, temperature=0.0, before=particles.evaluations)
+    possible = int(np.isfinite(found).sum())
+    if settings.keep * possible < _SPAN * dimension:
+        raise RunError(
+            f"Only {possible} of {n} draws of the cheaper fit have a likelihood above zero, too few to go on "
+            f"from in {dimension} dimensions. Take more particles, or a likelihood nearer to the dear one."
+        )
+    return _State(
+        evaluations=particles.evaluations + n,
+        temperature=0.0,
+        prior_points=particles.prior_points,
+        prior_log_likelihood=particles.prior_log_likelihood,
+        points=particles.points,
+        log_likelihood=found - particles.log_likelihood,
+        base=particles.log_likelihood,
+        ancestors=np.tile(particles.family, (_GENERATIONS, 1)),
+        # those before, so that no random word is read twice
+        stages=np.array(particles.stages, np.float64),
+        under_way=False,
+        rounds=0,
+        effective=float(n),
+        log_ratio=0.0,
+        variance=0.0,
+        accepted=0.0,
+        scale=particles.stages[-1].scale,
+        start=particles.points,
         center=np.empty((_FOLDS, dimension)),
         factor=np.empty((_FOLDS, dimension, dimension)),
         tails=np.empty(_FOLDS),
@@ -379,6 +452,7 @@ def _warmed(state: _State, seed: int, settings: Settings) -> _State:
         temperature=temperature,
         points=points,
         log_likelihood=state.log_likelihood[chosen],
+        base=state.base[chosen],
         ancestors=np.array([chosen, *(row[chosen] for row in state.ancestors[:-1])]),
         under_way=True,
         rounds=0,
@@ -393,7 +467,9 @@ def _warmed(state: _State, seed: int, settings: Settings) -> _State:
     )
 
 
-def _moved(state: _State, evaluate: _Evaluate, seed: int, settings: Settings) -> _State:
+def _moved(
+    state: _State, evaluate: _Evaluate, cheap: _Evaluate | None, seed: int, settings: Settings
+) -> _State:
     """Return the state after one more round of moves; ends the stage if its particles have moved enough.
 
     A step leaves its fold's reference as it is (see :func:`proposed`), and is accepted or not by how the
@@ -413,7 +489,12 @@ def _moved(state: _State, evaluate: _Evaluate, seed: int, settings: Settings) ->
             state.points[share], own, scale=state.scale, normals=normals[share], gammas=gammas[share]
         )
     found = evaluate(points, temperature=state.temperature, before=state.evaluations)
-    gain += state.temperature * (found - state.log_likelihood)
+    base = np.zeros(n)
+    if cheap is not None:
+        base = replace(cheap, progress=None)(points, temperature=state.temperature, before=0)
+        with np.errstate(invalid="ignore"):
+            found = np.where(np.isfinite(base), found - base, -np.inf)
+    gain += base - state.base + state.temperature * (found - state.log_likelihood)
     gain -= 0.5 * ((points**2).sum(axis=1) - (state.points**2).sum(axis=1))
     chance = np.exp(np.minimum(gain, 0.0))
     accepted = words(_ACCEPT).random(n) < chance
@@ -421,6 +502,7 @@ def _moved(state: _State, evaluate: _Evaluate, seed: int, settings: Settings) ->
         evaluations=state.evaluations + n,
         points=np.where(accepted[:, np.newaxis], points, state.points),
         log_likelihood=np.where(accepted, found, state.log_likelihood),
+        base=np.where(accepted, base, state.base),
         rounds=state.rounds + 1,
         accepted=state.accepted + float(accepted.mean()),
     )
@@ -757,7 +839,7 @@ def _check_same(evaluate: _Evaluate, state: _State, path: Path) -> None:
         If it has.
     """
     place = int(np.flatnonzero(np.isfinite(state.log_likelihood))[0])
-    kept = float(state.log_likelihood[place])
+    kept = float(state.log_likelihood[place] + state.base[place])
     alone = replace(evaluate, progress=None)
     here = float(alone(state.points[place : place + 1], temperature=state.temperature, before=0)[0])
     if not math.isclose(here, kept, rel_tol=1e-6, abs_tol=1e-6):
