@@ -1,4 +1,4 @@
-"""Write the tables of model.md, atop.md, decades.md and evidence.md from the code, between their markers.
+"""Write the tables of the pages from the code and the shipped posterior, between their markers.
 
     python docs/make_tables.py            # rewrite what has changed
     python docs/make_tables.py --check    # only say what would change; exit 1 if anything would
@@ -16,10 +16,15 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from entangle.actor import Actor, Resolve, Scenario
 from entangle.atop.mapping import as_markdown
 from entangle.evidence import Moments
 from entangle.evidence.moments import shipped
+from entangle.fit import draws
+from entangle.fit.likelihood import FITTED
+from entangle.learning.learned import learned
 from entangle.lowering.clauses import CLAUSE_FUNCTIONS, WEIGHT
 from entangle.outcomes import OUTCOMES
 from entangle.pact import CLAUSES, REQUIRED_BY_COMMITMENT, TRIGGER_BY_COMMITMENT, Coalition, Pact
@@ -29,7 +34,7 @@ from entangle.study import Simulation
 from entangle.vocabulary import COMMITMENTS, MID_HOSTILITY, RUNGS, SUPPORTS
 
 DOCS: Final = Path(__file__).resolve().parent
-PAGES: Final = ("model.md", "atop.md", "decades.md", "evidence.md")
+PAGES: Final = ("model.md", "atop.md", "decades.md", "evidence.md", "fit.md")
 
 #: What each clause field moves, in the names of the levers (section 5 of model.md).
 ACTS_ON: Final[dict[str, str]] = {
@@ -237,6 +242,64 @@ def sources() -> str:
     return _table(("source", "data", "cite"), rows)
 
 
+def _interval(values: Any) -> str:
+    """Return a median with the central 90 %."""
+    low, middle, high = (float(value) for value in np.nanquantile(values, (0.05, 0.5, 0.95)))
+    return f"{middle:.3g} ({low:.3g} to {high:.3g})"
+
+
+def believed() -> str:
+    """Return every fitted parameter before and after, those of which most was learned first."""
+    fit = draws.shipped()
+    reasons = {prior.name: prior.why for prior in FITTED}
+    data = learned(fit)
+    rows = (
+        (
+            f"`{name}`",
+            _interval(fit["prior"][name].values),
+            _interval(fit["posterior"][name].values),
+            f"{100.0 * float(data.learned.sel(parameter=name)):.0f} %",
+            reasons[name],
+        )
+        for name in map(str, data.parameter.values)
+    )
+    return _table(("parameter", "prior", "posterior", "learned", "the prior rests on"), rows)
+
+
+def predictions() -> str:
+    """Return every fitted figure beside the engine's side of it before and after the fit."""
+    fit = draws.shipped()
+    observed = fit["observed_data"].to_dataset()
+    before, after = (fit[f"{when}_predictive"].to_dataset() for when in ("prior", "posterior"))
+    rows = []
+    for code in map(str, observed.figure.values):
+        own = observed.sel(figure=code)
+        rows.append(
+            (
+                code,
+                f"{own.prediction.item():.3g} ({own.lower.item():.3g} to {own.upper.item():.3g})",
+                _interval(before.prediction.sel(figure=code).values),
+                _interval(after.prediction.sel(figure=code).values),
+            )
+        )
+    return _table(("figure", "observed (95 %)", "before (90 % of draws)", "after (90 % of draws)"), rows)
+
+
+def made() -> str:
+    """Return what made the shipped posterior."""
+    attrs = draws.shipped().attrs
+    rows = (
+        ("seed", f"`{attrs['seed']}`"),
+        ("draws", f"{draws.shipped()['posterior'].sizes['draw']}"),
+        ("members of the population", str(attrs["members"])),
+        ("evaluations of the likelihood", f"{attrs['evaluations']:_}"),
+        ("log evidence", f"{attrs['log_evidence']:.2f} ± {attrs['log_evidence_error']:.2f}"),
+        ("draws from the prior without a solution", f"{100.0 * attrs['unsolved']:.1f} %"),
+        ("fingerprint", f"`{attrs['fingerprint'][:16]}…`"),
+    )
+    return _table(("what", "value"), rows)
+
+
 def _fields_of(model: Any) -> Callable[[], str]:
     def made() -> str:
         rows = (
@@ -266,6 +329,9 @@ TABLES: Final[dict[str, Callable[[], str]]] = {
     "fitted": fitted,
     "not_fitted": not_fitted,
     "sources": sources,
+    "believed": believed,
+    "predictions": predictions,
+    "made": made,
 }
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from entangle.actor import Actor, Resolve, Scenario
     from entangle.decades_result import Decades, Risk
+    from entangle.ensemble import Ensemble, Spread
     from entangle.errors import (
         ConvergenceError,
         DataError,
@@ -40,6 +41,7 @@ __all__ = [
     "DataError",
     "Decades",
     "DisagreementWarning",
+    "Ensemble",
     "EntangleError",
     "Estimate",
     "Pact",
@@ -52,6 +54,7 @@ __all__ = [
     "RunError",
     "Scenario",
     "Simulation",
+    "Spread",
     "Study",
     "StudyError",
     "__version__",
@@ -62,6 +65,7 @@ __all__ = [
 _HOMES = {
     "entangle.actor": ("Actor", "Resolve", "Scenario"),
     "entangle.decades_result": ("Decades", "Risk"),
+    "entangle.ensemble": ("Ensemble", "Spread"),
     "entangle.errors": (
         "ConvergenceError",
         "DataError",

@@ -360,13 +360,19 @@ class Result:
         Raises
         ------
         ResultError
-            If the file is missing, damaged, foreign, of a newer format, or one of histories of years.
+            If the file is missing, damaged, foreign, of a newer format, or one of histories of years or of
+            draws.
         """
         data = read_dataset(path)
         if data.attrs["method"] == "histories":
             raise ResultError(
                 f"{path}: this file holds histories of years, not single disputes. Use "
                 "entangle.Decades.load()."
+            )
+        if data.attrs["method"] == "draws":
+            raise ResultError(
+                f"{path}: this file holds a study at many draws of its parameters. Use "
+                "entangle.Ensemble.load()."
             )
         return cls(data)
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self, overload
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from entangle.decades_result import Decades
+    from entangle.ensemble import Ensemble
     from entangle.result import Result
     from entangle.sampling import GivenOutcome
 
@@ -179,6 +180,7 @@ class Study(Table):
 
         return channels(self, pacts=pacts, workers=workers)
 
+    @overload
     def run(
         self,
         *,
@@ -186,16 +188,48 @@ class Study(Table):
         seed: int | None = None,
         until: Mapping[str, float] | None = None,
         attribution: bool | None = None,
+        draws: None = None,
+        posterior: None = None,
         executor: Executor | Client | None = None,
         workers: int | None = None,
         progress: Callable[[int, int], None] | None = None,
-    ) -> Result:
+    ) -> Result: ...
+
+    @overload
+    def run(
+        self,
+        *,
+        trajectories: int | None = None,
+        seed: int | None = None,
+        until: None = None,
+        attribution: bool | None = None,
+        draws: int,
+        posterior: xr.DataTree | str | Path | None = None,
+        executor: Executor | Client | None = None,
+        workers: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Ensemble: ...
+
+    def run(
+        self,
+        *,
+        trajectories: int | None = None,
+        seed: int | None = None,
+        until: Mapping[str, float] | None = None,
+        attribution: bool | None = None,
+        draws: int | None = None,
+        posterior: xr.DataTree | str | Path | None = None,
+        executor: Executor | Client | None = None,
+        workers: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Result | Ensemble:
         """Simulate crises under every pact and return counts with intervals beside the exact values.
 
         Parameters
         ----------
         trajectories
-            Disputes to simulate for each pact; the study's own number if not given.
+            Disputes to simulate for each pact; the study's own number if not given. With `draws`, those of
+            each draw, and if not given at most 100,000 (:data:`entangle.drawn.TRAJECTORIES`).
         seed
             Key of the random numbers; the study's own if not given.
         until
@@ -203,32 +237,69 @@ class Study(Table):
             ``{"defender_fights": 0.05}``: the run ends, after a whole block, when all of them are so at the
             study's confidence under every pact that allows them. `trajectories` is then the most it takes.
             The confidence is true although the run looks at what it stops on; see :mod:`entangle.stopping`.
+            Not with `draws`.
         attribution
             Whether to compare trajectories between pacts and with what would have been without; the
-            study's own choice if not given. It costs about as much as half the simulation itself.
+            study's own choice if not given. It costs about as much as half the simulation itself. With
+            `draws` and without attribution nothing is simulated: all else is exact.
+        draws
+            Draws of the structural parameters, the first ones of `posterior`. The result then has a
+            dimension ``draw``, and tells what the parameters leave open from what counting does. What the
+            study's table [parameters] sets stays as it is in every draw.
+        posterior
+            A fit or its file; the one that comes with the package if not given.
         executor
             A :class:`concurrent.futures.Executor` or a :class:`distributed.Client` to run blocks on;
             threads of this process if not given. The result has the same bits whichever it is.
         workers
             Number of threads when no executor is given; the processors available if not given.
         progress
-            Called with (blocks done, blocks in all) after each block.
+            Called with (blocks done, blocks in all) after each block; with `draws`, with (draws done, draws
+            in all) after each draw.
+
+        Returns
+        -------
+        Result or Ensemble
+            An :class:`~entangle.ensemble.Ensemble` if `draws` is given.
 
         Raises
         ------
         StudyError
             If an argument breaks a rule.
         ConvergenceError
-            If a pact's equilibrium could not be found; says the residual.
+            If a pact's equilibrium could not be found; says the residual. With `draws`, a draw without a
+            solution is left out instead, and told.
+        RunError
+            If more than half of the draws have no solution.
         """
-        from entangle.engine import run
-
         given = {
             "trajectories": trajectories,
             "seed": seed,
             "until": None if until is None else dict(until),
             "attribution": attribution,
         }
+        if draws is not None:
+            from entangle import drawn
+
+            if trajectories is None:
+                given["trajectories"] = min(self.simulation.trajectories, drawn.TRAJECTORIES)
+            settings = self.simulation.replace(**{k: v for k, v in given.items() if v is not None})
+            return drawn.run(
+                self.replace(simulation=settings),
+                draws=draws,
+                posterior=posterior,
+                executor=executor,
+                workers=workers,
+                progress=progress,
+            )
+        if posterior is not None:
+            raise StudyError.single(
+                "posterior",
+                rule="is nothing without draws from it",
+                do="Say how many: draws=200",
+            )
+        from entangle.engine import run
+
         settings = self.simulation.replace(**{k: v for k, v in given.items() if v is not None})
         return run(self.replace(simulation=settings), executor=executor, workers=workers, progress=progress)
 

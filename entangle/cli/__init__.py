@@ -23,6 +23,9 @@ _COMMANDS: Final = {
     "validate": "entangle.cli.validate:command",
     "atop": "entangle.cli.atop:group",
     "evidence": "entangle.cli.evidence:group",
+    "fit": "entangle.cli.fit:command",
+    "sensitivity": "entangle.cli.sensitivity:group",
+    "treaties": "entangle.cli.treaties:command",
     "schema": "entangle.cli.schema:command",
 }
 

@@ -1,4 +1,4 @@
-"""`entangle evidence`: figures of the record, printed, and computed again."""
+"""`entangle evidence`: figures of the record, printed, computed again, and held against the engine."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from entangle.cli.output import json_option
+from entangle.cli.output import json_option, out_option, writable, written
+from entangle.cli.running import bar, workers_option
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from entangle.evidence import Moments
+    from entangle.evidence.report import Report
 
 
 @click.group("evidence")
@@ -32,10 +34,7 @@ def group() -> None:
 @json_option
 def print_moments(path: Path | None, as_json: bool) -> None:
     """Print the figures: value, interval, cases, and the engine's side or why it has none."""
-    from entangle.evidence import Moments
-
-    is_csv = path is not None and path.suffix.lower() == ".csv"
-    moments = Moments.from_csv(path) if is_csv and path is not None else Moments.load(path)
+    moments = _moments(path)
     if as_json:
         _print_json(as_data(moments))
         return
@@ -62,6 +61,109 @@ def print_recomputed(folder: Path, as_json: bool) -> None:
     from entangle.evidence.table import recomputed_as_text
 
     click.echo(recomputed_as_text(data), nl=False)
+
+
+@group.command("report")
+@click.option(
+    "--moments",
+    "paths",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="Other figures beside the project's own: .csv or .toml. Repeatable.",
+)
+@click.option(
+    "--posterior", type=click.Path(path_type=Path), metavar="FILE", help="A fit; else the one shipped."
+)
+@click.option(
+    "--draws", type=click.IntRange(1), default=64, show_default=True, metavar="N", help="Draws to use."
+)
+@click.option(
+    "--members",
+    type=click.Choice([str(2**k) for k in range(2, 10)]),
+    metavar="N",
+    help="Size of the population, a power of two; else that of the fit.",
+)
+@click.option("--no-patterns", is_flag=True, help="Figures alone, in a third of the time.")
+@out_option("Write the report as a page of HTML.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    callback=writable,
+    metavar="FILE",
+    help="Write the comparison: .nc, with every draw, or .csv.",
+)
+@workers_option
+def print_report(
+    paths: tuple[Path, ...],
+    posterior: Path | None,
+    draws: int,
+    members: str | None,
+    no_patterns: bool,
+    out: Path | None,
+    data: Path | None,
+    workers: int | None,
+) -> None:
+    """Hold the engine at draws of the fitted parameters against the record, misses included.
+
+    Every pattern and every figure: observed against predicted with both intervals, in or out. A figure
+    without a side in the engine is named with the reason.
+    """
+    from entangle.evidence.moments import shipped
+    from entangle.evidence.patterns import PATTERNS
+    from entangle.evidence.report import OWN, compare
+
+    tables = [(OWN, shipped()), *((str(path), _moments(path)) for path in paths)]
+    with bar("draws", quiet=False) as (progress,):
+        report = compare(
+            tables,
+            posterior=posterior,
+            draws=draws,
+            members=None if members is None else int(members),
+            patterns=() if no_patterns else PATTERNS,
+            workers=workers,
+            progress=progress,
+        )
+    _write_report(report, paths, out, data)
+    click.echo(report.as_text(), nl=False)
+
+
+def _write_report(report: Report, paths: tuple[Path, ...], out: Path | None, data: Path | None) -> None:
+    """Write a report's page and its data, where they were asked for."""
+    from entangle.evidence.report import digest
+    from entangle.files import write_whole
+
+    if out is not None:
+        page = report.as_html(command=_asked(), sources={str(path): digest(path) for path in paths})
+        with written(out):
+            write_whole(out, lambda partial: partial.write_text(page, encoding="utf-8"))
+    if data is not None:
+        with written(data):
+            report.save(data)
+
+
+def _asked() -> str:
+    """Return the command as it was given, but for what was left at its default."""
+    import shlex
+
+    context = click.get_current_context()
+    words = ["entangle", "evidence", str(context.info_name)]
+    for option in context.command.params:
+        name = option.name or ""
+        value = context.params.get(name)
+        if context.get_parameter_source(name) is not click.core.ParameterSource.COMMANDLINE:
+            continue
+        for one in value if isinstance(value, tuple) else (value,):
+            words += [option.opts[0]] if one is True else [option.opts[0], str(one)]
+    return shlex.join(words)
+
+
+def _moments(path: Path | None) -> Moments:
+    """Read figures from a file of either form; the project's own if there is none."""
+    from entangle.evidence import Moments
+
+    is_csv = path is not None and path.suffix.lower() == ".csv"
+    return Moments.from_csv(path) if is_csv and path is not None else Moments.load(path)
 
 
 def as_data(moments: Moments) -> dict[str, Any]:

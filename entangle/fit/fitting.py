@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from entangle.errors import StudyError
 from entangle.evidence.moments import Moments, Target, shipped
 from entangle.executors import worker_count
 from entangle.fit import draws, population
@@ -107,7 +108,7 @@ def fit(
         As :func:`entangle.fit.smc.sample` says.
     """
     figures = {target.code: target for target in (moments or shipped()).targets()}
-    parts = parts or (QUICK if quick else FULL)
+    parts = (QUICK if quick else FULL) if parts is None else parts
     folder = None if checkpoint is None else Path(checkpoint)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -115,7 +116,7 @@ def fit(
         if executor is None:
             pool = ProcessPoolExecutor(worker_count(None, workers), mp_context=get_context("spawn"))
             executor = stack.enter_context(pool)
-        bridge: Bridge | None = None
+        found: tuple[Likelihood, Particles] | None = None
         for members, settings in parts:
             likelihood = Likelihood.of(moments or shipped(), members=members)
             what = f"{members} members"
@@ -125,14 +126,17 @@ def fit(
                 seed=seed,
                 settings=settings,
                 problem=problem(likelihood, figures),
-                bridge=bridge,
+                bridge=None if found is None else Bridge(*found),
                 checkpoint=None if folder is None else folder / f"members_{members}.npz",
                 executor=executor,
                 workers=workers,
                 max_evaluations=max_evaluations,
                 progress=None if progress is None else partial(progress, what),
             )
-            bridge = Bridge(likelihood, particles)
+            found = likelihood, particles
+        if found is None:
+            raise StudyError.single("fit", "parts", rule="must be one at least", got="none")
+        likelihood, particles = found
         own = chosen(particles)
         after, before = (
             _predictions(points, likelihood, executor, progress, particles.evaluations)

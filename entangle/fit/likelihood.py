@@ -120,7 +120,7 @@ class Likelihood:
         with np.errstate(divide="ignore"):
             terms = np.log((density * weight).sum(axis=-1))
         lost = np.isnan(off).any(axis=(-2, -1))
-        found: Floats = np.where(lost[..., np.newaxis], -np.inf, terms)
+        found: Floats = np.where(np.expand_dims(lost, -1), -np.inf, terms)
         return found
 
     def __call__(self, points: Floats) -> Floats:

@@ -32,9 +32,9 @@ TOLERANCE = 1e-10
 #: wander find other branches: in 69 contexts of configs/us_rok.toml in which the homotopy arrives, the 30
 #: searches that settled within 39 sweeps were where it was, and of the 15 that took longer two were not.
 MOST, MOST_NEARBY = 35, 25
-#: Sweeps of a first search that no homotopy follows, and of each last one, where the branch turns back before
-#: the game's own precision. Of 38 such games those that were found at all took 36 to 54 accelerated sweeps for
-#: the most part, or 43 to 242 damped ones.
+#: Sweeps of a first search that no homotopy follows, and of each last one, where the branch turns back
+#: before the game's own precision. Of 38 such games those that were found at all took 36 to 54 accelerated
+#: sweeps for the most part, or 43 to 242 damped ones.
 MOST_ALONE, MOST_AT_LAST = 80, 250
 #: Smallest step of the precision, as a share of the game's own.
 LEAST_STEP = 0.02

@@ -22,7 +22,7 @@ SEEDS = range(24)
 
 
 class Linear(NamedTuple):
-    """Three figures of four parameters, observed with normal errors; the dear model and its cheap likeness."""
+    """Three figures of four parameters, observed with normal errors."""
 
     slopes: Any
     observed: Any
