@@ -10,7 +10,6 @@ has them, for it is the figure of the record that is foretold.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -243,12 +242,13 @@ def _predictions(
 ) -> Floats:
     """Return the engine's side of every figure at each draw, shape (draws, figures): kept, or made again."""
     if "posterior_predictive" in fit.children:
-        kept = fit["posterior_predictive"].to_dataset()
-        names = {_plain(str(name)): str(name) for name in kept.data_vars}
-        missing = [code for code in likelihood.codes if _plain(code) not in names]
+        kept = fit["posterior_predictive"].to_dataset()["prediction"]
+        there = set(map(str, kept.figure.values))
+        missing = [code for code in likelihood.codes if code not in there]
         if missing:
             raise ResultError(f"The fit keeps no predictions of {', '.join(missing)}. Fit again.")
-        return np.stack([kept[names[_plain(code)]].values.ravel() for code in likelihood.codes], axis=1)
+        values: Floats = kept.sel(figure=likelihood.codes).values
+        return values.reshape(-1, len(likelihood.codes))
     from entangle.fit.likelihood import FITTED
     from entangle.fit.predict import PREDICTED, predicted
 
@@ -264,8 +264,3 @@ def _predictions(
         if progress is not None:
             progress(i + 1, len(points))
     return found
-
-
-def _plain(code: str) -> str:
-    """Return a code without what a file's names cannot have."""
-    return re.sub(r"[^a-z0-9]+", "", code.lower())

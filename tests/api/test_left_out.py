@@ -167,9 +167,11 @@ def fit(draws: int = 300, *, predictions: bool = True, drop: str = "") -> xr.Dat
                 values = expit(logit(targets[code].value) + noise)
             else:
                 values = targets[code].value * np.exp(noise)
-            # a file's names have no slash
-            made[code.replace("/", "-")] = (dims, values[np.newaxis])
-        groups["posterior_predictive"] = xr.Dataset(made)
+            made[code] = values
+        groups["posterior_predictive"] = xr.Dataset(
+            {"prediction": ((*dims, "figure"), np.stack(list(made.values()), axis=1)[np.newaxis])},
+            {"figure": np.array(list(made), object)},
+        )
     return xr.DataTree.from_dict(groups)
 
 
@@ -201,7 +203,7 @@ def test_the_law_of_a_fit_is_that_of_its_likelihood() -> None:
     variances, shares = mixture()
     level = found.sel(figure=code).with_upper.item()
     total = 0.0
-    for predicted, size in zip(kept[code].values.ravel(), sizes, strict=True):
+    for predicted, size in zip(kept.prediction.sel(figure=code).values.ravel(), sizes, strict=True):
         for variance, share in zip(variances, shares, strict=True):
             spread = math.sqrt(likelihood.errors[place] ** 2 + size**2 * variance)
             scaled = [likelihood.scaled(x, code, targets()) for x in (level, predicted)]
@@ -216,8 +218,7 @@ def targets() -> dict[str, Any]:
 def test_draws_without_a_prediction_are_counted_and_left_out() -> None:
     tree = fit(60)
     kept = tree["posterior_predictive"].to_dataset()
-    name = str(next(iter(kept.data_vars)))
-    kept[name][0, 7] = np.nan
+    kept.prediction[0, 7, 0] = np.nan
     tree["posterior_predictive"] = xr.DataTree(kept)
     found = left_out(tree)
     assert (found.attrs["draws"], found.attrs["unsolved"]) == (59, 1)
