@@ -303,6 +303,7 @@ def compare(
     patterns: Sequence[Pattern] = known.PATTERNS,
     members: int | None = None,
     given: Mapping[str, Floats] | None = None,
+    given_by: xr.DataTree | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Report:
@@ -323,6 +324,8 @@ def compare(
     given
         The engine's side of figures that crises alone do not answer, by code, at the draws asked for, shape
         (draws,): those of a pact's life.
+    given_by
+        The fit that they come from, if there is one.
     workers
         Processes; the processors available if not given. Never moves a bit.
     progress
@@ -369,7 +372,7 @@ def compare(
         if figure.estimand is not None and _key(figure.estimand) in computed
     }
     outside = {code: _aligned(code, column, draws)[kept] for code, column in (given or {}).items()}
-    fitted = _fitted(tree)
+    fitted = _fitted(tree) | ({} if given_by is None else _fitted(given_by))
     rows = [_row(figure, fitted, computed, outside, discrepancy[kept]) for figure in all_figures]
     with_patterns = [i for i in kept if i < pattern_draws]
     shown = []
@@ -531,6 +534,8 @@ def _fitted(tree: xr.DataTree) -> dict[str, float]:
     if "observed_data" not in tree.children:
         return {}
     observed = tree["observed_data"].to_dataset()
+    if "fitted" in observed:  # others are kept beside them
+        observed = observed.isel(figure=observed["fitted"].values)
     codes, values = observed["figure"].values.tolist(), observed["prediction"].values.tolist()
     return {str(code): float(value) for code, value in zip(codes, values, strict=True)}
 
