@@ -52,6 +52,8 @@ NEGLIGIBLE: Final = 0.1
 WATCHED: Final = ("challenge", "provocation", "war", "defender_fights", "nuclear_use")
 #: Cells of the grid in whose centre the error is measured.
 PROBED: Final = 6
+#: Change of a choice probability in a sweep above which an answer is no equilibrium.
+_SETTLED: Final = 1e-6
 
 Progress = Callable[[int, int], None]
 
@@ -158,24 +160,29 @@ class Field:
         return Answer(made, found, expectations(made, tables))
 
     def _found(self, point: Point, made: Game, start: Answer | None, alone: bool) -> Solution:
-        """Search from the neighbour inwards; failing that, follow it to here, or the neighbour outwards."""
+        """Search from the neighbour inwards; failing that, follow it to here, or the neighbour outwards.
+
+        Where all that fails the crisis is played here as it is next door inwards.
+        """
         if start is None:
             return equilibrium.solve(made)
         try:
-            return equilibrium.solve(made, start=start.solution)
+            return equilibrium.solve(made, start=start.solution, turns=False)
         except equilibrium.ConvergenceError as error:
             failed = error
         try:
             return follow(made, start=start.game, solution=start.solution)
         except equilibrium.ConvergenceError:
             other = outwards(point)
-        if alone or other is None:
+        if alone:
             raise failed
-        try:
-            known = self._alone(other)
-            return follow(made, start=known.game, solution=known.solution)
-        except (equilibrium.ConvergenceError, ConvergenceError):
-            raise failed from None
+        if other is not None:
+            try:
+                known = self._alone(other)
+                return follow(made, start=known.game, solution=known.solution)
+            except (equilibrium.ConvergenceError, ConvergenceError):
+                pass
+        return equilibrium.Sweeps(made).played(start.solution)
 
     def _alone(self, point: Point) -> Answer:
         """Return the answer to a point by its own way from the start, without waiting for the queue."""
@@ -239,6 +246,12 @@ class SolvedContexts:
         return bool((self.bound[ORIGIN].game.step & (ladder.OBLIGATION_ACTIVE << ladder.MARK_SHIFT)).any())
 
     @property
+    def borrowed(self) -> int:
+        """Contexts, with the pact and without, without equilibrium, where a neighbour's is played."""
+        points = self.grid.points
+        return sum(f[point].solution.residual > _SETTLED for f in (self.bound, self.free) for point in points)
+
+    @property
     def error(self) -> float:
         """Largest error of a watched outcome's probability between grid points: predicted or measured."""
         return max(math.fsum(self.predicted), self.measured)
@@ -276,7 +289,8 @@ def solve_contexts(
     StudyError
         If the study has no such pact.
     ConvergenceError
-        If an equilibrium could not be found; names the pact and the context.
+        If an equilibrium could not be found for strengths and belief as they are at the start; names the
+        pact and the context. Elsewhere a neighbour's play is borrowed: see :attr:`SolvedContexts.borrowed`.
     """
     terms = Pact() if pact == EMPTY else study.pacts[study.named([pact])[0]]
     setting = Setting.of(study)

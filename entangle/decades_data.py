@@ -351,6 +351,12 @@ class _Table:
             np.array([2 * len(own.grid.points) for own in solved]),
             "contexts solved: with the pact and without",
         )
+        self.put(
+            "contexts_borrowed",
+            ("pact",),
+            np.array([own.borrowed for own in solved]),
+            "contexts in which no equilibrium was found, and play is that of the next context inwards",
+        )
 
     # -- labels --------------------------------------------------------------------------------------
 

@@ -320,6 +320,10 @@ class _Story:
         if cause == "review":
             talks = ", and no new terms are found" if self.terms.renegotiation else ""
             return f"At the review, {self._unwilling(year, 'to go on')}{talks}: the pact ends."
+        if cause.startswith("abrogated"):
+            partner = cause.removeprefix("abrogated_by_")
+            wish = f"no longer wishes to keep the pact {_bracket(self._chance(year, partner))}"
+            return f"{self._partner(partner).start} {wish}, and abrogates it though its terms provide for none."
         given = self._notice_year()
         if given == year:
             return f"{self._gives_notice(year)}: the pact ends at once."
@@ -408,8 +412,9 @@ class _Story:
             "review": f"at the review {unwilling} to go on",
         }.get(cause)
         if why is None:
-            out = [cause.removeprefix("notice_by_")]
-            why = f"{self._partner(out[0])} gave notice" + (f" in year {given}" if given != year else "")
+            how, out = cause.split("_by_")[0], [cause.split("_by_")[1]]
+            did = "gave notice" if how == "notice" else "abrogated it against its terms"
+            why = f"{self._partner(out[0])} {did}" + (f" in year {given}" if given != year else "")
         until = "Until then" if given == year else "Until the notice"
         parts = [f"The pact ended in year {year}: {why}.", *self._likelier(out, given)]
         return " ".join(filter(None, [*parts, self._called(given, until)]))

@@ -306,7 +306,7 @@ def _wishes(
 ) -> _Wishes:
     """Return which partner does not wish to keep the pact, by the same words as in the record."""
     stay = contexts_of(solved).stay
-    stay = stay[len(stay) // 2 :]
+    stay = stay[len(stay) // 2 :, :2]
     below = stay[events.context]
     index = np.array(indices, np.uint64)
     words = np.empty((4, index.size), np.uint32)

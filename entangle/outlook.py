@@ -121,6 +121,7 @@ def assembled(solved: SolvedContexts, tables: list[Tables], told: list[tuple[flo
     first = tables[0]
     sets = max(alone[0].estimates, first.estimates) * first.types
     silent = np.zeros((len(points), 2))
+    never = np.zeros((len(points), 4), np.uint64)
     spacing = [
         0.0 if size == 1 else 1.0 / axis.spacing for axis, size in zip(grid.axes, grid.shape, strict=True)
     ]
@@ -142,15 +143,16 @@ def assembled(solved: SolvedContexts, tables: list[Tables], told: list[tuple[flo
         cut=_cuts(all_tables, sets),
         nature=np.stack([table.nature for table in all_tables]),
         step=np.stack([alone[0].step[1], first.step[1]]),
-        stay=np.concatenate(
-            [silent.astype(np.uint64), np.array([wishes(solved, point) for point in points], np.uint64)]
-        ),
+        stay=np.concatenate([never, np.array([wishes(solved, point) for point in points], np.uint64)]),
         news=np.concatenate([silent, np.array(told)]),
     )
 
 
 def wishes(solved: SolvedContexts, point: Point) -> list[int]:
-    """Return below which word the protégé and the defender wish to keep the pact."""
+    """Return below which word the protégé and the defender wish to keep the pact, and then keep to it.
+
+    The latter where leaving is not provided for: `abrogation` is added to the log odds.
+    """
     setting = solved.bound.setting
     peacetime, scenario = setting.peacetime, setting.scenario
     disputes = (scenario.challenger_rate + scenario.protege_rate) * solved.bound.levers.coverage
@@ -160,6 +162,7 @@ def wishes(solved: SolvedContexts, point: Point) -> list[int]:
         peacetime.attachment + peacetime.review_precision * (float(gained[actor]) - burden[actor])
         for actor in (1, 2)
     ]
+    logits += [x + peacetime.abrogation for x in logits]
     return [round(WORDS / (1.0 + math.exp(-min(max(x, -700.0), 700.0)))) for x in logits]
 
 

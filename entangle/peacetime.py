@@ -1,8 +1,8 @@
 """What moves in the years between crises: arms, beliefs, grievances, and the life of a pact.
 
-None of these is measured by this package. Every default is an **assumption**, a round figure that keeps
-strengths, beliefs and pacts moving at the pace of decades rather than of years. `docs/decades.md` says how
-each is used.
+`attachment` and `abrogation` are medians of a fit to how long bilateral defence pacts have lived
+(`docs/fit.md`). Every other default is an **assumption**, a round figure that keeps strengths and beliefs
+moving at the pace of decades rather than of years. `docs/decades.md` says how each is used.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _LOSSES = (0.0, 0.0, 0.005, 0.02, 0.06, 0.15, 0.4, 1.0)
 
 
 class Peacetime(Table):
-    """What moves in the years between crises. All figures are assumptions."""
+    """What moves in the years between crises."""
 
     years: Annotated[int, Field(ge=1, le=200)] = Field(
         default=20, description="length of a history in years, 1 to 200"
@@ -87,9 +87,14 @@ class Peacetime(Table):
         "the logit's lambda [1 / stake unit in a year]; 0 is a coin toss",
     )
     attachment: Annotated[float, Field(ge=0.0, le=20.0, allow_inf_nan=False)] = Field(
-        default=5.0,
+        default=3.7,
         description="log odds with which a partner wishes to keep a pact that is worth as much as it costs; "
-        "5 makes it wish to leave once in 150 years, 0 is a coin toss every year",
+        "3.7 makes it wish to leave once in 40 years, 0 is a coin toss every year",
+    )
+    abrogation: Annotated[float, Field(ge=0.0, le=20.0, allow_inf_nan=False)] = Field(
+        default=0.8,
+        description="log odds added where a pact does not provide for leaving: what stands in the way of "
+        "breaking one's word",
     )
     upkeep: Annotated[tuple[NonNegative, NonNegative], Field(strict=False)] = Field(
         default=(0.02, 0.05),

@@ -50,7 +50,10 @@ ENDS: Final[tuple[str, ...]] = (
 )
 #: Where a pact stands at the end of a year, and why it has ended.
 STATUS: Final = ("ended", "in_force", "suspended")
-CAUSES: Final = ("none", "notice_by_protege", "notice_by_defender", "breach", "lapse", "review")
+CAUSES: Final = (
+    "none", "notice_by_protege", "notice_by_defender", "breach", "lapse", "review", "abrogated_by_protege",
+    "abrogated_by_defender",
+)  # fmt: skip
 COMMITMENTS: Final[tuple[Commitment, ...]] = (
     "none",
     "consult",

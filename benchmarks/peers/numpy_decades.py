@@ -25,6 +25,7 @@ Floats = NDArray[np.float64]
 ARMS, PLACE, LIFE = 0x80000002, 0x80000003, 0x80000004
 ENDED, IN_FORCE, SUSPENDED = 0, 1, 2
 BY_PROTEGE, BY_DEFENDER, BREACH, LAPSE, REVIEW = 1, 2, 3, 4, 5
+ABROGATED_BY_PROTEGE, ABROGATED_BY_DEFENDER = 6, 7
 BLOCKED, OWED, GIVEN = 2, 4, 8
 FIGHTING = 3
 
@@ -385,7 +386,12 @@ class Reader:
             fails = np.zeros(alive.size, np.bool_)
             fails[which] = words[2] >= int(peace.renegotiation)
             end(parting[fails[parting]], LAPSE if at_term else REVIEW)
-        elif peace.notice >= 0:
+        elif peace.notice < 0:
+            for own, cause in ((1, ABROGATED_BY_DEFENDER), (0, ABROGATED_BY_PROTEGE)):
+                breaks = np.zeros(alive.size, np.bool_)
+                breaks[which] = words[own] >= self.stay[2 + own].take(place)
+                end(np.flatnonzero(alive & breaks), cause)
+        else:
             giving = parting[now.notice[parting] < 0]
             now.giver[giving] = np.where(defender[giving], BY_PROTEGE, BY_DEFENDER)
             now.notice[giving] = peace.notice

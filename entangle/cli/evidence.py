@@ -84,12 +84,6 @@ def print_recomputed(folder: Path, as_json: bool) -> None:
     metavar="N",
     help="Size of the population, a power of two; else that of the fit.",
 )
-@click.option(
-    "--lives",
-    "with_lives",
-    is_flag=True,
-    help="Pacts' lives too, by their own fit: with a way to abrogate that the yearly step does not have yet.",
-)
 @click.option("--no-patterns", is_flag=True, help="Figures alone, in a third of the time.")
 @out_option("Write the report as a page of HTML.")
 @click.option(
@@ -105,7 +99,6 @@ def print_report(
     posterior: Path | None,
     draws: int,
     members: str | None,
-    with_lives: bool,
     no_patterns: bool,
     out: Path | None,
     data: Path | None,
@@ -119,15 +112,12 @@ def print_report(
     from entangle.evidence.moments import shipped
     from entangle.evidence.patterns import PATTERNS
     from entangle.evidence.report import OWN, compare
+    from entangle.fit import lives
 
     tables = [(OWN, shipped()), *((str(path), _moments(path)) for path in paths)]
-    given = by = None
-    if with_lives:
-        from entangle.fit import lives
-
-        codes = [moment.code for _, table in tables for moment in table.moments.values()]
-        by = lives.fit_lives()
-        given = lives.given(by, [code for code in codes if code.startswith("H.")], draws)
+    codes = [moment.code for _, table in tables for moment in table.moments.values()]
+    by = lives.fit_lives()
+    given = lives.given(by, [code for code in codes if code.startswith("H.")], draws)
     with bar("draws", quiet=False) as (progress,):
         report = compare(
             tables,

@@ -29,7 +29,7 @@ EVENTS: Final[dict[str, str]] = {
     "fight": "fighting by the defender",
     "no_winner": "an end without a winner",
     "end": "an end of the pact",
-    "early_end": "an end by breach or by notice",
+    "early_end": "an end by breach, by abrogation or by notice",
 }
 _OF_PACTS: Final = ("end", "early_end")
 #: Kinds of figures of a dispute, and of the life of a pact.
@@ -235,7 +235,9 @@ class Estimand(Table):
 
 
 #: Causes of an end of a pact that the record calls a violation or an early abrogation.
-EARLY: Final = ("notice_by_protege", "notice_by_defender", "breach")
+EARLY: Final = (
+    "notice_by_protege", "notice_by_defender", "breach", "abrogated_by_protege", "abrogated_by_defender",
+)  # fmt: skip
 
 
 def hazard(alive: ArrayLike, first: int, last: int) -> float:

@@ -4,8 +4,8 @@ A fit of its own: no figure of pacts' lives says anything about crises here, and
 is, before the record is looked at, independent of what crises depend on. So the posterior of both is the
 product of two, and any draw of one can go with any draw of the other.
 
-The yearly step as it stands knows three ways out: a term, a review, notice. Parameters that it does not have
-(*abrogation*) or that stand between it and the record (*replaced*) can be left out: see :data:`STEP`.
+The yearly step knows four ways out: a term, a review, notice, and abrogation where there is none of these.
+What each form is worth can be asked by leaving parameters out: see :data:`WITHOUT_ABROGATION`.
 """
 
 from __future__ import annotations
@@ -47,10 +47,9 @@ PRIORS: Final = (
     Prior("abrogation", "log", 1.0, 0.8,
           "log odds; to break one's word takes more than to take a way out that was agreed"),
 )  # fmt: skip
-#: Parameters of the yearly step as it stands, and one that stands between it and the record; and with leaving
-#: that is not provided for.
-STEP: Final = ("attachment", "attachment_spread", "clause", "replaced")
-WITH_ABROGATION: Final = (*STEP, "abrogation")
+#: Parameters without leaving that is not provided for, and with it.
+WITHOUT_ABROGATION: Final = ("attachment", "attachment_spread", "clause", "replaced")
+WITH_ABROGATION: Final = (*WITHOUT_ABROGATION, "abrogation")
 #: Where a parameter is left out, what it leaves out does not happen.
 _NEUTRAL: Final = {
     "attachment": 5.0, "attachment_spread": 0.0, "clause": 0.0, "replaced": 0.0, "abrogation": math.inf,
@@ -240,7 +239,7 @@ def fit_lives(
         The figures; the project's own if not given. Those that are not targets, or not of pacts' lives, are
         left out.
     names
-        Of the parameters that there are: :data:`STEP`, :data:`WITH_ABROGATION`, or some of them.
+        Of the parameters that there are, those of :data:`WITH_ABROGATION`, or some of them.
     seed
         From 0 to 2^64 - 1. The same seed gives the same bits, whoever computes.
     settings

@@ -37,6 +37,8 @@ _FATES: Final = {
     "breach": _Fate("#A8322D", None, "ended by a breach"),
     "notice_by_defender": _Fate("#DD8452", None, "left by the defender"),
     "notice_by_protege": _Fate("#F4C3A8", "////", "left by the protégé"),
+    "abrogated_by_defender": _Fate("#8172B3", None, "abrogated by the defender"),
+    "abrogated_by_protege": _Fate("#CFC7E3", "xxxx", "abrogated by the protégé"),
     "lapse": _Fate("#B99A45", "\\\\\\\\", "not renewed at its term"),
     "review": _Fate("#EFE2B4", None, "ended at a review"),
 }
@@ -297,4 +299,4 @@ def _caption(decades: Decades, lives: list[_Life], bottom: float) -> str:
         text += f"Never seen (below {percent(most)}): {', '.join(unseen)}. "
     if bottom > 0.0:
         text += "The scale does not start at 0. "
-    return "\n".join(textwrap.wrap(text + "How readily partners leave is an assumption.", _LINE))
+    return "\n".join(textwrap.wrap(text + "How readily partners leave: see peacetime.attachment.", _LINE))

@@ -344,6 +344,17 @@ def _notes(view: _View) -> Iterator[Text]:
         f"dispute is wrong by up to, in percentage points: {errors}. No interval holds that.",
         view.width,
     )
+    borrowed = [
+        f"{own.contexts_borrowed.item()} of {own.contexts.item()} ({pact})"
+        for pact in view.pacts
+        if (own := view.own(pact)).contexts_borrowed > 0
+    ]
+    if borrowed:
+        yield _prose(
+            f"In some contexts no equilibrium was found, and play is that of the nearest one inwards: "
+            f"{', '.join(borrowed)}. No interval holds that either.",
+            view.width,
+        )
 
 
 def _section(title: str, text: str, view: _View) -> Iterator[RenderableType]:

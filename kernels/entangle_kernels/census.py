@@ -79,7 +79,7 @@ class Census(NamedTuple):
         condition held and n in how many of these the event happened, shape (C, 5).
     status, causes
         Histories by the pact's status, and by why it ended if it has, at the end of each year, shapes (Y, 3)
-        and (Y, 6).
+        and (Y, 8).
     bins
         Histories by level, year and value, shape (7, Y, 512).
     sums

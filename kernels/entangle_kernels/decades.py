@@ -31,6 +31,8 @@ from entangle_kernels.ladder import (
     VOTE_BLOCKED,
 )
 from entangle_kernels.peace import (
+    ABROGATED_BY_DEFENDER,
+    ABROGATED_BY_PROTEGE,
     ARMS,
     BREACH,
     ENDED,
@@ -430,7 +432,12 @@ def _live(contexts, peace, age, ends, words, place, status, cause, notice, giver
         if at_term or at_review:
             if not both and np.uint64(words[2, i]) >= peace.renegotiation:
                 status[i], cause[i] = ENDED, LAPSE if at_term else REVIEW
-        elif peace.notice >= 0 and notice[i] < 0 and not both:
+        elif peace.notice < 0:
+            if np.uint64(words[1, i]) >= contexts.stay[place[i] + half, 3]:
+                status[i], cause[i] = ENDED, ABROGATED_BY_DEFENDER
+            elif np.uint64(words[0, i]) >= contexts.stay[place[i] + half, 2]:
+                status[i], cause[i] = ENDED, ABROGATED_BY_PROTEGE
+        elif notice[i] < 0 and not both:
             giver[i] = NOTICE_BY_PROTEGE if defender else NOTICE_BY_DEFENDER
             notice[i] = peace.notice
             if peace.notice == 0:

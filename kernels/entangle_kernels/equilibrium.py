@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from entangle_kernels.arclength import along
 from entangle_kernels.fixed_point import accelerate, newton, size
 from entangle_kernels.game import (
     Floats,
@@ -36,6 +37,8 @@ MOST, MOST_NEARBY = 35, 25
 #: before the game's own precision. Of 38 such games those that were found at all took 36 to 54 accelerated
 #: sweeps for the most part, or 43 to 242 damped ones.
 MOST_ALONE, MOST_AT_LAST = 80, 250
+#: Sweeps along a branch that turns back, where nothing else settles: seconds.
+MOST_ALONG = 16_000
 #: Smallest step of the precision, as a share of the game's own.
 LEAST_STEP = 0.02
 #: Change of a choice probability in the first sweep from which a start is as bad as none.
@@ -84,14 +87,20 @@ class Solution(NamedTuple):
 
 
 def solve(
-    game: Game, *, start: Solution | None = None, tolerance: float = TOLERANCE, homotopy: bool = True
+    game: Game,
+    *,
+    start: Solution | None = None,
+    tolerance: float = TOLERANCE,
+    homotopy: bool = True,
+    turns: bool = True,
 ) -> Solution:
     """Return the equilibrium of `game`, on the principal branch where it reaches.
 
     Accelerated sweeps settle the game from the solution of a similar one if it is near, or else from uniform
     play. Where they cycle, the precision is raised from zero in steps, which takes five to ten times as
     many sweeps and keeps to the branch by construction. Where the branch turns back before the game's own
-    precision, longer searches from uniform play find an equilibrium on another.
+    precision, longer searches from uniform play find an equilibrium on another; and where they do not, the
+    branch is followed through its turns.
 
     Parameters
     ----------
@@ -102,6 +111,8 @@ def solve(
     homotopy
         Whether to follow the branch at all where the first sweeps cycle. Longer searches are a few times
         faster, and end elsewhere in perhaps one such game of ten.
+    turns
+        Whether to follow it through its turns where nothing else settles, which takes seconds.
 
     Raises
     ------
@@ -121,34 +132,38 @@ def solve(
             solution = sweeps.solution(sweeps.feasible(point))
             if solution.residual <= tolerance:
                 return solution
+    path: list[tuple[float, Floats]] = []
     if homotopy:
-        try:
-            return trace(game, tolerance=tolerance, spent=sweeps.count)
-        except ConvergenceError as error:
-            sweeps.count = error.sweeps
-    return _settled(sweeps, tolerance)
+        path, _ = _raised(sweeps, tolerance)
+        if path[-1][0] == 1.0:
+            return sweeps.solution(path[-1][1])
+    sweeps.at(1.0)
+    settled, error = _settled(sweeps, tolerance)
+    if settled is None and turns and len(path) > 1:
+        point, error = along(sweeps, *path[-2:], tolerance=tolerance, most=MOST_ALONG)
+        if size(error) <= tolerance:
+            settled = sweeps.solution(point)
+    if settled is None:
+        raise ConvergenceError(size(error), sweeps.count, game.precision)
+    return settled
 
 
-def _settled(sweeps: Sweeps, tolerance: float) -> Solution:
+def _settled(sweeps: Sweeps, tolerance: float) -> tuple[Solution | None, Floats]:
     """Return where long searches from uniform play end: damped throughout, or else accelerated."""
-    error = np.inf
+    off = np.full(1, np.inf)
     for sweep, memory in ((sweeps.damped(0.5), 0), (sweeps.eased(), 5)):
         point, off = accelerate(
             sweep, sweeps.uniform(), tolerance=tolerance / 4, most=MOST_AT_LAST, memory=memory
         )
-        error = size(off)
-        if error <= tolerance / 4:
+        if size(off) <= tolerance / 4:
             solution = sweeps.solution(sweeps.feasible(point))
             if solution.residual <= tolerance:
-                return solution
-    raise ConvergenceError(error, sweeps.count, sweeps.game.precision)
+                return solution, off
+    return None, off
 
 
-def trace(game: Game, *, tolerance: float = TOLERANCE, spent: int = 0) -> Solution:
+def trace(game: Game, *, tolerance: float = TOLERANCE) -> Solution:
     """Return the equilibrium on the principal branch, by raising the precision from 0 in steps.
-
-    Each step is predicted from the last two and corrected by sweeps and Newton steps; a step that does not
-    settle is quartered.
 
     Raises
     ------
@@ -156,24 +171,46 @@ def trace(game: Game, *, tolerance: float = TOLERANCE, spent: int = 0) -> Soluti
         If the steps become too small: the branch turns back before the game's own precision.
     """
     sweeps = Sweeps(game)
-    sweeps.count = spent
-    point, at, step = sweeps.uniform(), 0.0, 0.125
-    before: tuple[float, Floats] | None = None
-    while at < 1.0:
+    path, error = _raised(sweeps, tolerance)
+    if path[-1][0] < 1.0:
+        raise ConvergenceError(size(error), sweeps.count, game.precision)
+    return sweeps.solution(path[-1][1])
+
+
+def _raised(sweeps: Sweeps, tolerance: float) -> tuple[list[tuple[float, Floats]], Floats]:
+    """Return the principal branch as far as raising the precision leads, and the last error.
+
+    Each step is predicted from the last two and corrected by sweeps and Newton steps; a step that does not
+    settle is quartered.
+
+    Returns
+    -------
+    list
+        Shares of the game's precision, from 0, and where the branch is there.
+    array
+        Error of the last point that was tried.
+    """
+    path = [(0.0, sweeps.uniform())]
+    step = 0.125
+    error = np.full(1, np.inf)
+    while path[-1][0] < 1.0:
+        at, point = path[-1]
         target = min(at + step, 1.0)
-        sweeps.game = game._replace(precision=game.precision * target)
+        sweeps.at(target)
         guess = point
-        if before is not None:
-            guess = sweeps.feasible(point + (point - before[1]) * (target - at) / (at - before[0]))
+        if len(path) > 1:
+            before, earlier = path[-2]
+            guess = sweeps.feasible(point + (point - earlier) * (target - at) / (at - before))
         guess, _ = accelerate(sweeps.damped(0.5), guess, tolerance=tolerance, most=12)
         found, error = newton(sweeps, guess, tolerance=tolerance)
         if size(error) <= tolerance:
-            before, point, at, step = (at, point), found, target, step * 1.5
+            path.append((target, found))
+            step *= 1.5
         elif step > LEAST_STEP:
             step /= 4.0
         else:
-            raise ConvergenceError(size(error), sweeps.count, game.precision)
-    return sweeps.solution(point)
+            break
+    return path, error
 
 
 class Sweeps:
@@ -183,7 +220,7 @@ class Sweeps:
     """
 
     def __init__(self, game: Game) -> None:
-        self.game = game
+        self.game = self.whole = game
         self.count = 0
         self.allowed = allowed_moves(game)
         self.live = live_states(game, self.allowed)
@@ -213,6 +250,10 @@ class Sweeps:
         forward(*parts, old, old_enter, self.reach)
         backward_with(*parts, self.reach, old, damping, policy, enter, self.values, self.worth)
         return np.concatenate([policy.ravel()[self.used], enter[self.opens]])
+
+    def at(self, share: float) -> None:
+        """Take a share of the game's own precision from now on."""
+        self.game = self.whole._replace(precision=self.whole.precision * share)
 
     def damped(self, damping: float) -> Callable[[Floats], Floats]:
         """Return the map that moves only a share ``1 - damping`` of the way to the answer."""
@@ -257,8 +298,20 @@ class Sweeps:
         policy /= np.maximum(policy.sum(axis=-1, keepdims=True), 1e-300)
         return self.pack(policy, enter)
 
+    def played(self, solution: Solution) -> Solution:
+        """Return what comes of playing this game as another of the same rules is played.
+
+        No equilibrium: the residual says how far from it.
+        """
+        uniform = self.moves / np.maximum(self.moves.sum(axis=-1, keepdims=True), 1)
+        known = solution.policy.sum(axis=-1, keepdims=True) > 0.0
+        policy = np.where(known, solution.policy, uniform)
+        return self.solution(self.feasible(self.pack(policy, solution.enter)))
+
     def solution(self, point: Floats) -> Solution:
         """Return the solution at `point`, with the residual and the beliefs of one more sweep."""
+        # a wild guess on the way here may have left what is no number where it would be multiplied by 0
+        self.reach[...] = self.worth[...] = 0.0
         residual = size(self(point) - point)
         policy, enter = self.unpack(point)
         reached = np.zeros(policy.shape[:-1])

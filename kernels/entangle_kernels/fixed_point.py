@@ -5,6 +5,7 @@ Both work on a vector and a callable; neither knows what the vector means.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -113,7 +114,13 @@ def newton(
     for _ in range(most):
         if size(error) <= tolerance:
             break
-        step = _gmres(sweep, point, error, subspace)
+
+        def product(vector: Floats, point: Floats = point, image: Floats = point + error) -> Floats:
+            # beliefs at sets that are hardly ever reached hang on chances as small as 1e-8
+            nudge = 1e-9 / max(size(vector), 1e-300)
+            return vector - (sweep(point + nudge * vector) - image) / nudge
+
+        step = gmres(product, error, subspace)
         length = 1.0
         while True:
             trial = sweep.feasible(point + length * step)
@@ -127,17 +134,23 @@ def newton(
     return point, error
 
 
-def _gmres(sweep: Map, point: Floats, error: Floats, subspace: int) -> Floats:
-    """Return the step s with (1 - J) s = error, J the map's Jacobian at `point`, to one part in 100."""
-    image = point + error
-    length = norm(error)
-    basis = np.zeros((subspace + 1, error.size))
-    basis[0] = error / length
+def gmres(product: Callable[[Floats], Floats], right: Floats, subspace: int) -> Floats:
+    """Return the vector whose `product` with a matrix is `right`, to one part in 100.
+
+    Parameters
+    ----------
+    product
+        The matrix times a vector.
+    subspace
+        Most products to take.
+    """
+    length = norm(right)
+    basis = np.zeros((subspace + 1, right.size))
+    basis[0] = right / length
     hessenberg = np.zeros((subspace + 1, subspace))
     weights = np.zeros(0)
     for k in range(subspace):
-        nudge = 1e-7 / max(size(basis[k]), 1e-300)
-        vector = basis[k] - (sweep(point + nudge * basis[k]) - image) / nudge
+        vector = product(basis[k])
         for _ in range(2):  # twice is enough to stay orthogonal
             for i in range(k + 1):
                 overlap = dot(vector, basis[i])

@@ -23,7 +23,8 @@ GRIEVANCES: Final = 2
 ENDED, IN_FORCE, SUSPENDED = 0, 1, 2
 #: Why a pact ended; 0 while it has not.
 NOTICE_BY_PROTEGE, NOTICE_BY_DEFENDER, BREACH, LAPSE, REVIEW = 1, 2, 3, 4, 5
-CAUSES: Final = 6
+ABROGATED_BY_PROTEGE, ABROGATED_BY_DEFENDER = 6, 7
+CAUSES: Final = 8
 
 _SOFT_STEPS: Final = 64  # to one
 _SOFT_REACH: Final = 16
@@ -63,7 +64,9 @@ class Contexts(NamedTuple):
     step
         Packed steps, without and with the pact, shape (2, 4, states, 5).
     stay
-        The protégé, and the defender, wishes to keep the pact if its word is below this, shape (N, 2).
+        The protégé, and the defender, wishes to keep the pact if its word is below this; and keeps to it
+        against its wish, where leaving is not provided for, if it is below the third and the fourth, shape
+        (N, 4).
     news
         Added to the log odds if help was owed and given, and if it was owed and not given, shape (N, 2).
     """

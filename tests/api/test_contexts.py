@@ -143,7 +143,7 @@ def test_shapes_and_types_are_those_that_the_simulator_reads(solved: SolvedConte
         "cut": ((n, t, 3, states, e * k, 3), np.uint32),
         "nature": ((n, states, 4), np.uint32),
         "step": ((2, 4, states, 5), np.uint16),
-        "stay": ((n, 2), np.uint64),
+        "stay": ((n, 4), np.uint64),
         "news": ((n, 2), np.float64),
     }
     assert (made.types, made.estimates, made.rounds) == (k, e, t)
@@ -220,7 +220,7 @@ def test_without_a_promise_there_is_no_belief_to_move() -> None:
     assert np.array_equal(free, bound)
     # a pact that brings nothing and costs something is kept out of attachment alone
     attached = 2**32 / (1.0 + np.exp(-study().peacetime.attachment))
-    assert (contexts_of(found).stay[len(free) :] < attached).all()
+    assert (contexts_of(found).stay[len(free) :, :2] < attached).all()
 
 
 def test_upkeep_falls_on_who_pays_it() -> None:
@@ -356,21 +356,40 @@ def test_progress_ends_with_all_done() -> None:
 # -- failures ---------------------------------------------------------------------------------------
 
 
-def test_no_convergence_names_the_pact_and_the_context(monkeypatch: pytest.MonkeyPatch) -> None:
+def lost(*_: Any, **__: Any) -> Any:
+    raise equilibrium.ConvergenceError(0.25, 99, 3.0)
+
+
+def test_no_convergence_at_the_start_names_the_pact_and_the_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(equilibrium, "solve", lost)
+    with pytest.raises(ConvergenceError, match=r"context local [-+]\S+, backing \S+, odds \S+: .*2\.50e-01"):
+        solve_contexts(study(peacetime={"years": 18}), "treaty", cache=SolveCache(None))
+
+
+def test_where_nothing_is_found_the_neighbours_play_is_borrowed_and_counted(
+    monkeypatch: pytest.MonkeyPatch, solved: SolvedContexts
+) -> None:
     solve = equilibrium.solve
 
-    def fail(one: Any, *, start: Any = None) -> Any:
+    def fail(one: Any, *, start: Any = None, turns: bool = True) -> Any:
         if start is not None:
             raise equilibrium.ConvergenceError(0.25, 99, 3.0)
         return solve(one)
 
-    def lost(*_: Any, **__: Any) -> Any:
-        raise equilibrium.ConvergenceError(0.5, 9, 3.0)
-
+    assert solved.borrowed == 0
     monkeypatch.setattr(equilibrium, "solve", fail)
     monkeypatch.setattr(engine, "follow", lost)
-    with pytest.raises(ConvergenceError, match=r"context local [-+]\S+, backing \S+, odds \S+: .*2\.50e-01"):
-        solve_contexts(study(peacetime={"years": 18}), "treaty")
+    own = study(peacetime={"years": 18})
+    found = solve_contexts(own, "treaty", cache=SolveCache(None))
+    assert found.borrowed == 2 * len(found.grid.points) - 2  # all but the start, with the pact and without
+    start = found.bound[ORIGIN].solution
+    for point in found.grid.points:
+        answer = found.bound[point]
+        np.testing.assert_allclose(answer.solution.policy, start.policy, rtol=1e-12)
+        # what it comes to is of this context's own game
+        assert point == ORIGIN or not np.array_equal(answer.solution.value, start.value)
+        alike = equilibrium.Sweeps(answer.game).played(start)
+        assert np.array_equal(answer.solution.reached, alike.reached)
 
 
 def test_where_no_search_settles_the_neighbour_is_followed(
@@ -378,7 +397,7 @@ def test_where_no_search_settles_the_neighbour_is_followed(
 ) -> None:
     solve = equilibrium.solve
 
-    def fail(one: Any, *, start: Any = None) -> Any:
+    def fail(one: Any, *, start: Any = None, turns: bool = True) -> Any:
         if start is not None:
             raise equilibrium.ConvergenceError(0.25, 99, 3.0)
         return solve(one)
@@ -403,9 +422,9 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     calls: list[int] = []
     solve = equilibrium.solve
 
-    def count(one: Any, *, start: Any = None) -> Any:
+    def count(one: Any, **how: Any) -> Any:
         calls.append(1)
-        return solve(one, start=start)
+        return solve(one, **how)
 
     monkeypatch.setattr(equilibrium, "solve", count)
     return calls

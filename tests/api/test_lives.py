@@ -18,12 +18,13 @@ from entangle.atop import Treaties
 from entangle.errors import StudyError
 from entangle.evidence import computed
 from entangle.evidence.atop_records import life
+from entangle.evidence.estimands import EARLY
 from entangle.evidence.moments import shipped
 from entangle.fit.lives import (
     PREDICTED_LIVES,
     PRIORS,
-    STEP,
     WITH_ABROGATION,
+    WITHOUT_ABROGATION,
     LivesLikelihood,
     fit_lives,
     given,
@@ -113,8 +114,8 @@ def test_forward_is_state_by_state(abrogation: float) -> None:
 
 
 def test_the_step_as_it_stands_is_the_engines() -> None:
-    """Played histories of the compiled core agree; a year of notice more would not."""
-    attached, years, histories = 1.5, 12, 20_000
+    """Played histories of the compiled core agree; a year of notice more, or less to break, would not."""
+    attached, breaking, years, histories = 1.5, 0.7, 12, 20_000
     own = {
         "dated": ({"term_years": 7, "review_years": 3, "notice_months": 24}, Terms(7, 3, 2)),
         "leaving": ({"notice_months": 12}, Terms(0, 0, 1)),
@@ -125,27 +126,32 @@ def test_the_step_as_it_stands_is_the_engines() -> None:
         scenario={"challenger": "east", "protege": "west", "defender": "far",
                   "challenger_rate": 1e-6, "protege_rate": 1e-6},
         parameters={"precision": 3.0, "types": 2, "rounds": 3},
-        peacetime={"years": years, "context_error": 0.9, "attachment": attached, "review_precision": 0.0},
+        peacetime={"years": years, "context_error": 0.9, "attachment": attached, "abrogation": breaking,
+                   "review_precision": 0.0},
         pacts={name: {"commitment": "defence", **terms} for name, (terms, _) in own.items()},
     )  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ENTANGLE_CACHE", "off")
         data = study.decades(histories=histories, seed=3).data
-    at = keeping({"attachment": attached, "attachment_spread": 0.0})
+    at = keeping({"attachment": attached, "attachment_spread": 0.0, "abrogation": breaking})
     found = lives(at, tuple(terms for _, terms in own.values()), ages=years)
-    other = lives(at, (Terms(7, 3, 3), Terms(0, 0, 2)), ages=years)
+    less = keeping({"attachment": attached, "attachment_spread": 0.0, "abrogation": breaking - 0.2})
+    other = [
+        lives(at, (Terms(7, 3, 3), Terms(0, 0, 2)), ages=years).early[0, :, :],
+        lives(less, tuple(terms for _, terms in own.values())[2:], ages=years).early[0, :, :],
+    ]
     for i, name in enumerate(own):
         causes = data.ended_by_probability.sel(pact=name)
         for part, names in (
-            (found.early, ["notice_by_protege", "notice_by_defender", "breach"]),
+            (found.early, list(EARLY)),
             (found.late, ["lapse", "review"]),
         ):
             played = causes.sel(cause=names).sum("cause").values
             exact = part[0, i].cumsum()
             error = np.sqrt(exact * (1.0 - exact) / histories)
             assert (np.abs(played - exact) <= 5.0 * error + 1e-9).all(), name
-            if part is found.early and i < 2:
-                wrong = other.early[0, i].cumsum()
+            if part is found.early:
+                wrong = np.concatenate(other)[i].cumsum()
                 assert (np.abs(played - wrong) > 5.0 * error).any()
 
 
@@ -312,7 +318,7 @@ def test_a_hazard_at_any_ages_follows_from_its_code() -> None:
 
 def test_long_terms_alone_answer_for_them() -> None:
     """Early ends need a way out: without abrogation, none among terms of 10 to 20 years but by notice."""
-    found = predicted_lives(np.zeros((1, len(STEP))), STEP)[0]
+    found = predicted_lives(np.zeros((1, len(WITHOUT_ABROGATION))), WITHOUT_ABROGATION)[0]
     by_code = dict(zip(PREDICTED_LIVES, found, strict=True))
     assert by_code["H.len.10to20y.abr"] == 0.0
     assert by_code["H.len.unlimited.abr"] > 2.0 * by_code["H.len.unspecified.abr"] > 0.0
@@ -358,8 +364,8 @@ def test_what_is_not_a_parameter_is_refused() -> None:
 def test_left_out_parameters_leave_out_what_they_do() -> None:
     """The larger model holds the smaller one: a far abrogation is none."""
     point = np.array([[0.3, -0.2, 0.5, 0.1]])
-    less = predicted_lives(point, STEP)
-    far = lives(keeping(values(point, STEP) | {"abrogation": 60.0}))
+    less = predicted_lives(point, WITHOUT_ABROGATION)
+    far = lives(keeping(values(point, WITHOUT_ABROGATION) | {"abrogation": 60.0}))
     np.testing.assert_allclose(np.array([f(far)[0] for f in PREDICTED_LIVES.values()]), less[0], atol=1e-12)
 
 

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 import reference
 from entangle_kernels.ladder import MARKS, RUNGS, pack
 from entangle_kernels.peace import (
+    ABROGATED_BY_DEFENDER,
+    ABROGATED_BY_PROTEGE,
     BREACH,
     ENDED,
     IN_FORCE,
@@ -150,7 +152,7 @@ def test_contexts_have_the_shapes_that_they_promise(name: str, every: Any) -> No
         "cut": (n, contexts.rounds, 3, 72, sets, 3),
         "nature": (n, 72, 4),
         "step": (2, 4, 72, 5),
-        "stay": (n, 2),
+        "stay": (n, 4),
         "news": (n, 2),
     }
     assert {field: getattr(contexts, field).shape for field in shapes} == shapes
@@ -221,7 +223,7 @@ def test_year_0_in_a_steady_world_is_the_single_crisis(grid: dict[str, Any], pac
 @pytest.mark.parametrize("pact", [True, False])
 def test_where_a_crisis_changes_nothing_every_year_is_the_single_crisis_of_that_year(pact: bool) -> None:
     contexts = contexts_of(points=(1, 1, 1), faith=[equal_classes(2)] * 2, trigger=1)
-    contexts = contexts._replace(stay=np.full((2, 2), ALWAYS))
+    contexts = contexts._replace(stay=np.full((2, 4), ALWAYS))
     peace = peace_of(arises=np.full((5, 5), ALWAYS), grievance=np.zeros((2, 8), np.int64), pact=pact)
     peace = peace._replace(suspension=0)
     tables = [tables_of(contexts, peace, row=row) for row in range(2)]
@@ -300,7 +302,7 @@ def test_together_the_histories_show_every_cause_and_every_change(every: Any) ->
             causes |= {year.cause for year in found.years}
             changes |= {(was, year.status) for was, year in zip(befores, found.years, strict=True)}
             marks |= {marks_in(year) for year in found.years}
-    assert causes == set(range(6))
+    assert causes == set(range(8))
     assert changes == set(product(range(3), repeat=2)) - {(ENDED, IN_FORCE), (ENDED, SUSPENDED)}
     assert {decades.OWED, decades.OWED | decades.GIVEN} <= marks
     assert any(mark & decades.OWED and mark & decades.VOTE_BLOCKED for mark in marks)
@@ -546,7 +548,7 @@ def test_notice_counts_down_whatever_is_wished_later(notice: int, wishes: Wishes
 @pytest.mark.parametrize("notice", [-1, 0, 2])
 def test_notice_in_whole_histories_ends_the_pact_in_the_year_that_it_must(notice: int) -> None:
     contexts = contexts_of(points=(1, 1, 1))
-    contexts = contexts._replace(stay=np.array([[0, 0], [WORDS, 0]], np.uint64))
+    contexts = contexts._replace(stay=np.array([[0] * 4, [WORDS, 0, WORDS, WORDS]], np.uint64))
     peace = peace_of(**NO_FORMALITIES | {"notice": notice})
     for found in some_of(contexts, peace, size=20, years=5):
         lasts = notice if notice >= 0 else 5
@@ -590,7 +592,36 @@ def test_a_broken_promise_ends_a_pact_before_its_term_does_and_notice_before_bot
     assert lived(peace, (PROTEGE_LEAVES, False), (BOTH_LEAVE, True))[-1] == (ENDED, NOTICE_BY_PROTEGE)
 
 
-wishes_drawn = st.builds(Wishes, st.booleans(), st.booleans(), st.booleans())
+@pytest.mark.parametrize(
+    ("keeps", "cause"),
+    [
+        ((False, True), ABROGATED_BY_PROTEGE),
+        ((True, False), ABROGATED_BY_DEFENDER),
+        ((False, False), ABROGATED_BY_DEFENDER),
+    ],
+)
+def test_a_pact_without_a_way_out_can_be_abrogated_and_others_cannot(
+    keeps: tuple[bool, bool], cause: int
+) -> None:
+    breaks = Wishes(False, False, False, *keeps)
+    assert lived(peace_of(**NO_FORMALITIES), (BOTH_LEAVE, False), (breaks, False)) == [
+        (IN_FORCE, 0),
+        (ENDED, cause),
+    ]
+    assert lived(peace_of(**NO_FORMALITIES | {"notice": 2}), (breaks, False)) == [(IN_FORCE, 0)]
+    # whoever is asked at a term or a review has a way out
+    assert lived(peace_of(**NO_FORMALITIES | {"term": 1}), (breaks, False)) == [(ENDED, LAPSE)]
+    assert lived(peace_of(**NO_FORMALITIES | {"review": 1}), (breaks._replace(success=True), False)) == [
+        (IN_FORCE, 0)
+    ]
+
+
+wishes_drawn = st.builds(
+    lambda protege, defender, success, keeps: Wishes(
+        protege, defender, success, protege or keeps[0], defender or keeps[1]
+    ),
+    st.booleans(), st.booleans(), st.booleans(), st.tuples(st.booleans(), st.booleans()),
+)  # fmt: skip
 
 
 @given(

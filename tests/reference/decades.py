@@ -20,6 +20,7 @@ NO_CRISIS, STALEMATE = 0, 6
 VOTE_BLOCKED, OWED, GIVEN = 2, 4, 8  # marks
 ENDED, IN_FORCE, SUSPENDED = 0, 1, 2
 LASTS, NOTICE_BY_PROTEGE, NOTICE_BY_DEFENDER, BREACH, LAPSE, REVIEW = range(6)  # causes
+ABROGATED_BY_PROTEGE, ABROGATED_BY_DEFENDER = 6, 7
 NEVER = -1
 
 SOFT: list[float] = soft_table().tolist()
@@ -70,11 +71,16 @@ class Pact(NamedTuple):
 
 
 class Wishes(NamedTuple):
-    """Whether each partner wishes to stay this year, and whether a renegotiation would succeed."""
+    """Whether each partner wishes to stay this year, and whether a renegotiation would succeed.
+
+    And whether each would keep to terms that provide for no leaving.
+    """
 
     protege: bool
     defender: bool
     success: bool
+    protege_keeps: bool = True
+    defender_keeps: bool = True
 
 
 class Dispute(NamedTuple):
@@ -401,6 +407,8 @@ def wishes_of(contexts: Any, peace: Any, where: tuple[int, int, int], words: Wor
         protege=words[0] < int(contexts.stay[with_pact, 0]),
         defender=words[1] < int(contexts.stay[with_pact, 1]),
         success=words[2] < int(peace.renegotiation),
+        protege_keeps=words[0] < int(contexts.stay[with_pact, 2]),
+        defender_keeps=words[1] < int(contexts.stay[with_pact, 3]),
     )
 
 
@@ -427,9 +435,18 @@ def life(peace: Any, pact: Pact, wishes: Wishes, *, breached: bool) -> Pact:
     for period, cause in ((int(peace.term), LAPSE), (int(peace.review), REVIEW)):
         if recurs(pact.age, period):
             return pact if both or wishes.success else ended(pact, cause)
-    if int(peace.notice) >= 0 and pact.notice == NEVER and not both:
+    if int(peace.notice) < 0:
+        return abrogated(pact, wishes)
+    if pact.notice == NEVER and not both:
         return giving_notice(peace, pact, wishes)
     return pact
+
+
+def abrogated(pact: Pact, wishes: Wishes) -> Pact:
+    """Return the pact after a year in which it could only be left against its terms."""
+    if not wishes.defender_keeps:
+        return ended(pact, ABROGATED_BY_DEFENDER)
+    return pact if wishes.protege_keeps else ended(pact, ABROGATED_BY_PROTEGE)
 
 
 def older(pact: Pact) -> Pact:

@@ -75,7 +75,8 @@ def contexts_of(
                     if bound and j % 2 == 1 and not settings.get("support"):
                         game = game._replace(start=game.start + 2)  # one more support at the start
                     found.append((game, tables([game], [solve(game)], in_scope=in_scope)))
-                    stay.append([0.8 + 0.07 * i + 0.05 * m, 0.95 - 0.1 * j - 0.05 * i - 0.02 * m])
+                    wishes = [0.8 + 0.07 * i + 0.05 * m, 0.95 - 0.1 * j - 0.05 * i - 0.02 * m]
+                    stay.append([*wishes, *(0.5 + 0.5 * wish for wish in wishes)])
                     news.append([bound * (0.31 + 0.07 * i + 0.05 * j), -bound * (0.83 + 0.11 * m)])
     every = [table for _, table in found]
     unbound, bound_one = every[0], every[-1]
