@@ -2,6 +2,7 @@
 
 Prints how many times as long the other way takes, from runs that take turns, so that whatever else the
 machine is doing meets both alike. Answers are compared first: a ratio between different answers says nothing.
+Then what a crisis and a round of it take in every way of simulating them, and the limits of the processor.
 """
 
 from __future__ import annotations
@@ -42,30 +43,17 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.repeats < 1 or given.trajectories < 1:
         parser.error("repeats and trajectories must be at least 1")
-    lines = [against_numpy(pact, given.trajectories, given.repeats) for pact in PACTS]
+    from benchmarks.peers import crises, limits
+
+    found = [crises.measured(pact, given.trajectories, given.repeats) for pact in PACTS]
+    lines = [line for each in found for line in each.lines()]
     lines += against_the_twin(given.repeats)
     lines.append(threads(8 * given.trajectories, given.repeats))
     lines += attribution(given.trajectories, given.repeats)
     show(lines, given.repeats)
+    crises.show(found)
+    limits.show(tables(PACTS[0]), given.repeats)
     return int(any(line.same == "NO" for line in lines))
-
-
-def against_numpy(pact: str, size: int, repeats: int) -> Line:
-    """Compare the simulator with its NumPy peer, one thread each: the same words, the same counts."""
-    from benchmarks.peers import numpy_crisis
-    from entangle_kernels import crisis
-
-    table = tables(pact)
-
-    def engine() -> Any:
-        return crisis.simulate(table, seed=SEED, first=0, size=size)
-
-    def peer() -> Any:
-        return numpy_crisis.simulate(table, seed=SEED, first=0, size=size)
-
-    same = bool((engine() == peer()).all())
-    ratios = turns(engine, peer, repeats, time.process_time)
-    return Line(f"simulate, {pact}", "NumPy, same words", ratios, "counts" if same else "NO")
 
 
 def against_the_twin(repeats: int) -> list[Line]:

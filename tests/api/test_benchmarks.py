@@ -11,7 +11,17 @@ import numpy as np
 import pytest
 
 from benchmarks import million
-from benchmarks.peers import compare, compare_decades, numpy_census, numpy_crisis, numpy_decades
+from benchmarks.peers import (
+    compare,
+    compare_decades,
+    crises,
+    jax_crisis,
+    limits,
+    native,
+    numpy_census,
+    numpy_crisis,
+    numpy_decades,
+)
 from entangle.decades import Played
 from entangle.expectations import EVENTS
 from entangle_kernels import decades
@@ -58,6 +68,99 @@ def test_numpy_counts_the_same_crises(name: str, block: Block) -> None:
     assert expected.sum() == block.size
     assert numpy_crisis.SHAPE == CELLS
     np.testing.assert_array_equal(numpy_crisis.simulate(table, **draw, batch=1024), expected)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("peer", [native.scalar, native.avx512])
+def test_c_counts_the_same_crises(peer: Any, name: str) -> None:
+    table = crisis_tables(**SETTINGS[name])
+    assert native.SHAPE == CELLS
+    # long enough for words that meet the upper half of a threshold, and for several batches
+    for block in [*BLOCKS, Block(11, 2**32 - 2**16 - 5, 2**17)]:
+        draw = {"seed": block.seed, "first": block.first, "size": block.size, "year": block.seed % 3}
+        expected = simulate(table, **draw)
+        np.testing.assert_array_equal(available(peer, table, **draw), expected)
+
+
+def test_jax_counts_the_same_crises() -> None:
+    table = crisis_tables(**SETTINGS["estimate and vote"])
+    for block in BLOCKS:
+        draw = {"seed": block.seed, "first": block.first, "size": block.size}
+        found = available(jax_crisis.simulate, table, **draw, batch=2048)
+        np.testing.assert_array_equal(found, simulate(table, **draw))
+
+
+def available(peer: Any, *given: Any, **draw: Any) -> Any:
+    """Return what a peer answers, or skip where it cannot run."""
+    try:
+        return peer(*given, **draw)
+    except native.Unavailable as reason:
+        pytest.skip(str(reason))
+
+
+def test_vectors_refuse_tables_that_they_would_misread() -> None:
+    table = crisis_tables(**SETTINGS["plain"])
+    step = table.step.copy()
+    step[:, 0, 20, 1] += 1  # to hold leads elsewhere
+    cut = table.cut.copy()
+    cut[0, 2, 1, 9, 0] = 5, 3, 3  # the second threshold below the first
+    for wrong in (table._replace(step=step), table._replace(cut=cut), crisis_tables(types=9, rounds=1)):
+        assert available(native.scalar, wrong, seed=1, first=0, size=9).sum() == 9
+        with pytest.raises(ValueError, match=r"avx512\.c"):
+            available(native.avx512, wrong, seed=1, first=0, size=9)
+
+
+def test_peers_that_cannot_run_say_why(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(crises, "tables", lambda pact: crisis_tables(**SETTINGS["plain"]))
+    table = crisis_tables(**SETTINGS["plain"])
+
+    def tried() -> dict[str, str]:
+        monkeypatch.setattr(native, "library", native.library.__wrapped__)
+        return crises.measured("treaty", 100, 1).skipped
+
+    compiled = native.library
+    monkeypatch.setattr(native.shutil, "which", lambda name: None)
+    skipped = tried()
+    assert skipped["C, plain"] == skipped["C, AVX-512 by hand"] == "there is no gcc"
+    limits.show(table, 1)
+    assert "The limits were not measured: there is no gcc." in capsys.readouterr().err
+    monkeypatch.undo()
+    assert native.library is compiled
+    monkeypatch.setattr(crises, "tables", lambda pact: table)
+    monkeypatch.setattr(native, "NEEDED", (*native.NEEDED, "AVX4096"))
+    skipped = crises.measured("treaty", 100, 1).skipped
+    if skipped.get("C, plain") is None:
+        assert "AVX4096" in skipped["C, AVX-512 by hand"]
+
+
+def test_crises_are_compared_in_turns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = crisis_tables(**SETTINGS["plain"])
+    monkeypatch.setattr(crises, "tables", lambda pact: table)
+    ways = {"right": numpy_crisis.simulate, "wrong": lambda table, **draw: simulate(table, **draw) + 1}
+    monkeypatch.setattr(crises, "peers", lambda: ways)
+    found = crises.measured("treaty", 500, 3)
+    assert found.same == {"right": True, "wrong": False}
+    assert [len(line.ratios) for line in found.lines()] == [3, 3]
+    assert [line.same for line in found.lines()] == ["counts", "NO"]
+    known = found._replace(rounds=250, seconds={"engine": [1e-6, 3e-6, 2e-6]})
+    crises.show([known])
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) <= 80
+    assert ["treaty", "engine", "4", "2", "-", "6", "8"] in [line.split() for line in printed.splitlines()]
+
+
+def test_limits_are_measured_piece_by_piece(capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    monkeypatch.setattr(limits, "NUMBER", 2**12)
+    table = crisis_tables(**SETTINGS["plain"])
+    found = available(limits.measure, table, 2)
+    assert [len(limit.nanoseconds) for limit in found] == [2, 2, 2, 2]
+    assert limits.Limit("", [4.0, 2.0, 5.0]).a_second == pytest.approx(2.5e8)
+    limits.show(table, 2)
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("slot", ["origin", "scope", "enter", "cut", "nature"])
@@ -188,6 +291,7 @@ def test_there_are_benchmarks() -> None:
     stems = {path.stem for path in FILES}
     assert {"solve", "simulate", "end_to_end", "start", "memory", "decades", "million"} <= stems
     assert {"numpy_crisis", "numpy_decades", "numpy_census", "compare", "compare_decades"} <= stems
+    assert {"crises", "jax_crisis", "limits", "native"} <= stems
 
 
 def test_comparison_fits_80_columns_and_finds_equal_answers(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,18 @@
-/* The crisis in AVX-512. (docs below) */
+/* The crisis by hand, in AVX-512: a yardstick for what the processor allows.
+
+   A batch of disputes goes through three steps, each a loop over vectors: how they arise, and which may open;
+   the private information of these, and which do open; then round after round for those that go on, moved
+   together after each.
+
+   A lane is a key of 32 bits: origin, scope, estimate (1 bit each), types (3 each), offset of the trajectory in
+   its batch (20); and 16 bits: state (7), marks (4), scope and origin (1 each), how it ended (3). A round holds 32
+   lanes in one register, 16 bits each.
+
+   Thresholds are compared by their upper halves, so that two or three come with one gather. Where the upper half
+   of a word equals that of a threshold (1 in 65 536) the lane's round is played again, alone and exactly. A
+   crisis goes on in 64 states only, and a table of 64 times 16 bits fills two registers: the steps and nature's
+   thresholds are looked up by permutation, without touching memory. Most outcomes merely add a mark or an ending
+   to whatever state they meet; only five need a table. All this is checked when the tables are laid out. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,22 +22,24 @@
 #define BATCH_BITS 15
 #endif
 
-enum { BATCH = 1 << BATCH_BITS, LIVE = 64, MOST_TYPES = 8, KEYS = 4096, GROUPS = KEYS / 2, WIDE = 13, SUMS = 8 };
-enum { NOW = (1 << WIDE) - 1, ENDED = 7 << WIDE, INSIDE = 1 << 11, BY_PROTEGE = 1 << 12, CODES = 1 << 16 };
+enum { BATCH = 1 << BATCH_BITS, LIVE = 64, MOST_TYPES = 8, WIDE = 13, SUMS = 8 };
+enum { OFFSET = (1 << 20) - 1, NOW = (1 << WIDE) - 1, ENDED = 7 << WIDE, INSIDE = 1 << 11, BY_PROTEGE = 1 << 12, CODES = 1 << 16 };
 
-/* tables of what the lookups in a scope return, each for 64 states */
+/* Outcomes that lead somewhere else from every state: each has a table of 64 steps */
 enum { UP_CHALLENGER, UP_PROTEGE, DOWN_DEFENDER, UP_DEFENDER, ACCIDENT, LOOKUPS };
-/* what other outcomes add to any state */
+/* What the other outcomes add to any state; holding adds nothing */
 enum { WITHDRAWN, CONCEDED, BLOCKED, COOL, WON, LOST, ADDED };
 
 typedef struct {
     _Alignas(64) uint16_t nature[4][LIVE];
     _Alignas(64) uint16_t lookup[2][LOOKUPS][LIVE];
     uint16_t added[ADDED];
-    uint32_t (*cut)[4][2][16][LIVE]; /* (rounds, actors, scopes, sets, states): two thresholds; the defender's: four */
+    /* (rounds, actors, scopes, sets, states): upper halves of two thresholds; the defender's take twice the room,
+       for three */
+    uint32_t (*cut)[4][2][16][LIVE];
 } Layout;
 
-/* Kept from call to call: fresh pages would cost as much as some of the work */
+/* Kept from call to call, one for each thread and never freed: fresh pages would cost as much as some of the work */
 typedef struct {
     _Alignas(64) uint32_t keys[BATCH + 64], words[BATCH + 64], sums[CODES][SUMS];
     uint16_t states[BATCH + 64], over[BATCH + 64];
@@ -31,6 +47,7 @@ typedef struct {
 
 static _Thread_local Room *room;
 
+/* A packed step as 16 bits of a lane, and back */
 static uint16_t code(uint32_t step)
 {
     return (uint16_t)((step & STATE) | (step >> MARK_SHIFT) << 7 | (step >> END_SHIFT & 7) << WIDE);
@@ -55,19 +72,18 @@ static uint16_t standing(const Tables *of, int scope, int state)
 /* Return whether an outcome does the same to every state: nothing but to add what `added` will be */
 static int constant(const Tables *of, int stage, int outcome, uint16_t *added)
 {
-    int any = 0;
+    uint16_t any = 0;
     for (int scope = 0; scope < 2; scope++)
         for (int state = 0; state < LIVE; state++) {
             uint16_t to = step_code(of, scope, stage, state, outcome);
             if ((to & STATE) != state) return 0;
-            uint16_t plus = to & ~STATE & ~standing(of, scope, state);
-            any |= plus;
+            any |= to & ~STATE & ~standing(of, scope, state);
         }
-    *added = (uint16_t)any;
+    *added = any;
     for (int scope = 0; scope < 2; scope++)
         for (int state = 0; state < LIVE; state++) {
-            uint16_t to = step_code(of, scope, stage, state, outcome);
-            if ((to | standing(of, scope, state)) != (state | standing(of, scope, state) | any)) return 0;
+            uint16_t marks = standing(of, scope, state);
+            if ((step_code(of, scope, stage, state, outcome) | marks) != (state | marks | any)) return 0;
         }
     return 1;
 }
@@ -75,7 +91,7 @@ static int constant(const Tables *of, int stage, int outcome, uint16_t *added)
 /* Lay out the tables; return 0 if they break a rule that the vectors rely on */
 static int lay_out(const Tables *of, Layout *to)
 {
-    static const int varying[LOOKUPS][2] = {{0, 2}, {1, 2}, {2, 0}, {2, 3}, {3, 3}};
+    static const int elsewhere[LOOKUPS][2] = {{0, 2}, {1, 2}, {2, 0}, {2, 3}, {3, 3}};
     static const int same[ADDED][2] = {{0, 0}, {1, 0}, {2, 2}, {3, 0}, {3, 1}, {3, 4}};
     static const int still[STAGES] = {1, 1, 1, 2};
     uint16_t nothing;
@@ -86,15 +102,19 @@ static int lay_out(const Tables *of, Layout *to)
     for (int scope = 0; scope < 2; scope++)
         for (int i = 0; i < LOOKUPS; i++)
             for (int state = 0; state < LIVE; state++) {
-                uint16_t next = step_code(of, scope, varying[i][0], state, varying[i][1]);
+                uint16_t next = step_code(of, scope, elsewhere[i][0], state, elsewhere[i][1]);
                 if (!(next & ENDED)) {
                     if ((next & STATE) >= LIVE) return 0;
                     if (standing(of, scope, next & STATE) & ~next) return 0;
                 }
                 to->lookup[scope][i][state] = next;
             }
-    for (int state = 0; state < LIVE; state++)
-        for (int i = 0; i < 4; i++) to->nature[i][state] = (uint16_t)(of->nature[4 * state + i] >> 16);
+    uint32_t disorder = 0; /* thresholds have to be in order: then each can be compared on its own */
+    for (int state = 0; state < LIVE; state++) {
+        const uint32_t *cut = of->nature + 4 * state;
+        disorder |= (cut[0] > cut[1]) | (cut[1] > cut[2] + 1ull) | (cut[2] > cut[3]);
+        for (int i = 0; i < 4; i++) to->nature[i][state] = (uint16_t)(cut[i] >> 16);
+    }
     int64_t types = of->types, sets = types * of->estimates;
     for (int64_t t = 0; t < of->rounds; t++)
         for (int actor = 0; actor < 3; actor++)
@@ -106,6 +126,7 @@ static int lay_out(const Tables *of, Layout *to)
                     uint64_t *vote = (uint64_t *)to->cut[t][2] + (scope * 16 + slot) * LIVE;
                     for (int state = 0; state < LIVE; state++) {
                         const uint32_t *cut = in + (state * sets + set) * 3;
+                        disorder |= (cut[0] > cut[1] + 1ull) | (actor == 2 && cut[1] > cut[2]);
                         uint32_t two = cut[0] >> 16 | (cut[1] & 0xFFFF0000);
                         if (actor < 2)
                             out[state] = two;
@@ -114,7 +135,7 @@ static int lay_out(const Tables *of, Layout *to)
                     }
                 }
             }
-    return 1;
+    return !disorder;
 }
 
 #define LOOK(table, at) \
@@ -135,11 +156,13 @@ static inline __m512i bottoms(__m512i first, __m512i second)
     return _mm512_permutex2var_epi16(first, even, second);
 }
 
+/* Upper halves of the words of 32 lanes */
 static inline __m512i halves(const __m512i w[4])
 {
     return tops(lower(w[0], w[1]), lower(w[2], w[3]));
 }
 
+/* Of 16 lanes: the class that a word picks, the word itself */
 #define CLASS(w) upper(_mm512_mul_epu32(w[j], k), _mm512_mul_epu32(w[j + 1], k))
 #define WORD(w) lower(w[j], w[j + 1])
 
@@ -157,8 +180,8 @@ typedef struct {
 } Block;
 
 /* Play again, exactly, the lanes of which a word met a threshold */
-static __attribute__((noinline)) __m512i exactly(const Block *block, int64_t t, uint32_t which, const uint32_t *keys,
-                                                 const uint16_t *states, __m512i now)
+static __attribute__((noinline)) __m512i exactly(const Block *block, int64_t t, uint32_t which,
+                                                 const uint32_t *keys, const uint16_t *states, __m512i now)
 {
     uint16_t after[32];
     _mm512_storeu_si512(after, now);
@@ -167,7 +190,7 @@ static __attribute__((noinline)) __m512i exactly(const Block *block, int64_t t, 
         uint32_t key = keys[lane], was = states[lane], words[4];
         int64_t shift = key >> 29 & 1 ? block->of->types : 0;
         int64_t set[3] = {key >> 26 & 7, (key >> 23 & 7) + shift, (key >> 20 & 7) + shift};
-        philox(block->base + (key & 0xFFFFF), block->year, (uint32_t)t, block->seed, words);
+        philox(block->base + (key & OFFSET), block->year, (uint32_t)t, block->seed, words);
         uint32_t then = play_round(block->of, key >> 30 & 1, t, set, words, packed(was & NOW));
         after[lane] = code(then) | (was & (BY_PROTEGE | INSIDE));
     }
@@ -176,21 +199,21 @@ static __attribute__((noinline)) __m512i exactly(const Block *block, int64_t t, 
 
 /* Play a round in `n` lanes, move those that go on to the front and write how the others ended to `over`; return
    how many go on */
-static __attribute__((noinline)) int64_t round_of(const Block *block, const Address *at, int64_t t, int64_t n, Room *in)
+static int64_t round_of(const Block *block, const Address *at, int64_t t, int64_t n, Room *in)
 {
     const Layout *to = block->to;
     uint32_t *keys = in->keys;
     uint16_t *states = in->states, *over = in->over;
     const __m512i kept_bits = _mm512_set1_epi16(NOW & ~STATE), ended = _mm512_set1_epi16((short)ENDED);
-    const __m512i base = _mm512_set1_epi32((int)block->base), offset = _mm512_set1_epi32(0xFFFFF);
+    const __m512i base = _mm512_set1_epi32((int)block->base), offset = _mm512_set1_epi32(OFFSET);
     const __m512i state = _mm512_set1_epi32(LIVE - 1), type = _mm512_set1_epi32(7 * LIVE);
     const __m512i where = _mm512_set1_epi32(3 << 9);
     const uint16_t(*next)[LOOKUPS][LIVE] = to->lookup;
     const __m512i evens = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
     const __m512i odds = _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
 #define PLUS(i) _mm512_set1_epi16((short)to->added[i])
-#define STEP(i) \
-    _mm512_ternarylogic_epi32(now, kept_bits, _mm512_mask_mov_epi16(LOOK(next[0][i], now), inside, LOOK(next[1][i], now)), 0xEA)
+#define BY_SCOPE(i) _mm512_mask_mov_epi16(LOOK(next[0][i], now), inside, LOOK(next[1][i], now))
+#define STEP(i) _mm512_ternarylogic_epi32(now, kept_bits, BY_SCOPE(i), 0xEA) /* (now & kept_bits) | step */
 /* thresholds of an actor, whose type lies `shift` bits higher in the key than in the index */
 #define PLACES(shift) \
     at0 = _mm512_ternarylogic_epi32(_mm512_srli_epi32(key0, shift), type, set0, 0xEA), \
@@ -199,6 +222,11 @@ static __attribute__((noinline)) int64_t round_of(const Block *block, const Addr
     at1 = _mm512_ternarylogic_epi32(state, _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(now, 1)), at1, 0xCA)
 #define CUTS(actor) \
     x0 = _mm512_i32gather_epi32(at0, to->cut[t][actor], 4), x1 = _mm512_i32gather_epi32(at1, to->cut[t][actor], 4)
+#define BELOW(c) _mm512_mask_cmplt_epu16_mask(live, w, c)
+#define ABOVE(c) _mm512_mask_cmpgt_epu16_mask(live, w, c)
+#define UNLESS_EQUAL(c) sure = _mm512_mask_cmpneq_epu16_mask(sure, w, c)
+#define CHOOSE(which, then) now = _mm512_mask_mov_epi16(now, which, then)
+#define ADD(which, i) now = _mm512_mask_add_epi16(now, which, now, PLUS(i)) /* bits that are not yet set */
     int64_t kept = 0, out = 0;
     for (int64_t i = 0; i < n; i += 32) {
         __mmask32 valid = _bzhi_u32(0xFFFFFFFF, n - i < 32 ? (uint32_t)(n - i) : 32);
@@ -213,54 +241,43 @@ static __attribute__((noinline)) int64_t round_of(const Block *block, const Addr
         __m512i set0 = _mm512_and_si512(_mm512_srli_epi32(key0, 20), where);
         __m512i set1 = _mm512_and_si512(_mm512_srli_epi32(key1, 20), where);
         __mmask32 inside = _mm512_test_epi16_mask(now, _mm512_set1_epi16(INSIDE));
-        __mmask32 live, sure, back, up, pass;
-        __m512i w, x, c0, c1, c2, c3;
+        __mmask32 live = valid, sure = valid, back, up, more, most;
+        __m512i w, x, y, z, c0, c1, c2, c3;
 
-        PLACES(20), CUTS(0);
-        w = halves(w0), c0 = bottoms(x0, x1), c1 = tops(x0, x1), x = STEP(UP_CHALLENGER);
-        sure = _mm512_cmpneq_epu16_mask(w, c0), sure = _mm512_mask_cmpneq_epu16_mask(sure, w, c1);
-        back = _mm512_cmplt_epu16_mask(w, c0), up = _mm512_cmpgt_epu16_mask(w, c1);
-        now = _mm512_mask_mov_epi16(_mm512_mask_add_epi16(now, back, now, PLUS(WITHDRAWN)), up, x);
+        PLACES(20), CUTS(0), w = halves(w0), c0 = bottoms(x0, x1), c1 = tops(x0, x1);
+        UNLESS_EQUAL(c0), UNLESS_EQUAL(c1);
+        back = BELOW(c0), up = ABOVE(c1), x = STEP(UP_CHALLENGER);
+        ADD(back, WITHDRAWN), CHOOSE(up, x);
         live = _mm512_testn_epi16_mask(now, ended);
 
-        PLACES(17), CUTS(1);
-        w = halves(w1), c0 = bottoms(x0, x1), c1 = tops(x0, x1), x = STEP(UP_PROTEGE);
-        sure = _mm512_mask_cmpneq_epu16_mask(sure, w, c0), sure = _mm512_mask_cmpneq_epu16_mask(sure, w, c1);
-        back = _mm512_mask_cmplt_epu16_mask(live, w, c0), up = _mm512_mask_cmpgt_epu16_mask(live, w, c1);
-        now = _mm512_mask_mov_epi16(_mm512_mask_add_epi16(now, back, now, PLUS(CONCEDED)), up, x);
+        PLACES(17), CUTS(1), w = halves(w1), c0 = bottoms(x0, x1), c1 = tops(x0, x1);
+        UNLESS_EQUAL(c0), UNLESS_EQUAL(c1);
+        back = BELOW(c0), up = ABOVE(c1), x = STEP(UP_PROTEGE);
+        ADD(back, CONCEDED), CHOOSE(up, x);
         live = _mm512_testn_epi16_mask(now, ended);
 
-        PLACES(14);
+        PLACES(14), w = halves(w2);
         const void *cuts = to->cut[t][2];
         __m512i g0 = _mm512_i32gather_epi64(_mm512_castsi512_si256(at0), cuts, 8);
         __m512i g1 = _mm512_i32gather_epi64(_mm512_extracti64x4_epi64(at0, 1), cuts, 8);
         __m512i g2 = _mm512_i32gather_epi64(_mm512_castsi512_si256(at1), cuts, 8);
         __m512i g3 = _mm512_i32gather_epi64(_mm512_extracti64x4_epi64(at1, 1), cuts, 8);
         x0 = _mm512_permutex2var_epi32(g0, evens, g1), x1 = _mm512_permutex2var_epi32(g2, evens, g3);
-        w = halves(w2), c0 = bottoms(x0, x1), c1 = tops(x0, x1), x = STEP(DOWN_DEFENDER);
-        x0 = _mm512_permutex2var_epi32(g0, odds, g1), x1 = _mm512_permutex2var_epi32(g2, odds, g3);
-        c2 = bottoms(x0, x1);
-        sure = _mm512_mask_cmpneq_epu16_mask(sure, w, c0), sure = _mm512_mask_cmpneq_epu16_mask(sure, w, c1);
-        sure = _mm512_mask_cmpneq_epu16_mask(sure, w, c2);
-        back = _mm512_mask_cmplt_epu16_mask(live, w, c0), up = _mm512_mask_cmpgt_epu16_mask(live, w, c1);
-        pass = _mm512_mask_cmpgt_epu16_mask(live, w, c2);
-        c0 = STEP(UP_DEFENDER), c1 = _mm512_or_si512(now, PLUS(BLOCKED));
-        now = _mm512_mask_mov_epi16(_mm512_mask_mov_epi16(now, back, x), up, c1), up = pass;
-        now = _mm512_mask_mov_epi16(now, up, c0);
+        c0 = bottoms(x0, x1), c1 = tops(x0, x1);
+        c2 = bottoms(_mm512_permutex2var_epi32(g0, odds, g1), _mm512_permutex2var_epi32(g2, odds, g3));
+        UNLESS_EQUAL(c0), UNLESS_EQUAL(c1), UNLESS_EQUAL(c2);
+        back = BELOW(c0), up = ABOVE(c1), more = ABOVE(c2);
+        x = STEP(DOWN_DEFENDER), y = _mm512_or_si512(now, PLUS(BLOCKED)), z = STEP(UP_DEFENDER);
+        CHOOSE(back, x), CHOOSE(up, y), CHOOSE(more, z);
 
         w = halves(w3), c0 = LOOK(to->nature[0], now), c1 = LOOK(to->nature[1], now);
-        c2 = LOOK(to->nature[2], now), c3 = LOOK(to->nature[3], now), x = STEP(ACCIDENT);
-        sure = _mm512_mask_cmpneq_epu16_mask(sure, w, c0), sure = _mm512_mask_cmpneq_epu16_mask(sure, w, c1);
-        sure = _mm512_mask_cmpneq_epu16_mask(sure, w, c2), sure = _mm512_mask_cmpneq_epu16_mask(sure, w, c3);
-        back = _mm512_mask_cmplt_epu16_mask(live, w, c1), up = _mm512_mask_cmplt_epu16_mask(live, w, c0);
-        pass = _mm512_mask_cmpgt_epu16_mask(live, w, c2);
-        c0 = _mm512_or_si512(now, PLUS(LOST)), c1 = _mm512_or_si512(now, PLUS(COOL));
-        now = _mm512_mask_add_epi16(now, back, now, PLUS(WON));
-        now = _mm512_mask_mov_epi16(_mm512_mask_mov_epi16(now, up, c1), pass, x);
-        now = _mm512_mask_mov_epi16(now, _mm512_mask_cmpgt_epu16_mask(live, w, c3), c0);
+        c2 = LOOK(to->nature[2], now), c3 = LOOK(to->nature[3], now);
+        UNLESS_EQUAL(c0), UNLESS_EQUAL(c1), UNLESS_EQUAL(c2), UNLESS_EQUAL(c3);
+        back = BELOW(c0), up = BELOW(c1), more = ABOVE(c2), most = ABOVE(c3);
+        x = _mm512_or_si512(now, PLUS(COOL)), y = STEP(ACCIDENT), z = _mm512_or_si512(now, PLUS(LOST));
+        ADD(up, WON), CHOOSE(back, x), CHOOSE(more, y), CHOOSE(most, z);
 
-        uint32_t unsure = ~sure & valid;
-        if (__builtin_expect(unsure != 0, 0)) now = exactly(block, t, unsure, keys + i, states + i, now);
+        if (__builtin_expect(sure != valid, 0)) now = exactly(block, t, valid ^ sure, keys + i, states + i, now);
 
         __mmask32 off = _mm512_mask_test_epi16_mask(valid, now, ended), on = valid & ~off;
         _mm512_storeu_si512(over + out, _mm512_maskz_compress_epi16(off, now));
@@ -279,7 +296,7 @@ static __attribute__((noinline)) int64_t round_of(const Block *block, const Addr
 
 /* Draw how `n` disputes from `base` on arise, and private information where some of it would open a crisis; write
    the keys of those that become one, count the others; return how many do */
-static __attribute__((noinline)) int64_t enter(const Block *block, int64_t n, Room *in, int64_t *counts)
+static int64_t enter(const Block *block, int64_t n, Room *in, int64_t *counts)
 {
     const Tables *of = block->of;
     const uint32_t base = (uint32_t)block->base, high = (uint32_t)(block->base >> 32);
@@ -334,7 +351,7 @@ static __attribute__((noinline)) int64_t enter(const Block *block, int64_t n, Ro
     const __m512i open0 = _mm512_loadu_si512(opening[0]), open1 = _mm512_loadu_si512(opening[1]);
     const __m512i open2 = _mm512_loadu_si512(opening[2]), open3 = _mm512_loadu_si512(opening[3]);
     const __m512i sixteen = _mm512_set1_epi32(16), shift = _mm512_set1_epi32((int)number);
-    const __m512i offset = _mm512_set1_epi32(0xFFFFF), first = _mm512_set1_epi32((int)base);
+    const __m512i offset = _mm512_set1_epi32(OFFSET), first = _mm512_set1_epi32((int)base);
     int64_t kept = 0, opened[4] = {0};
     for (int64_t i = 0; i < maybe; i += 32) {
         __m512i keys[2] = {_mm512_loadu_si512(in->keys + i), _mm512_loadu_si512(in->keys + i + 16)};
@@ -374,24 +391,26 @@ static __attribute__((noinline)) int64_t enter(const Block *block, int64_t n, Ro
     return kept;
 }
 
-static __attribute__((noinline)) int64_t play(const Tables *of, const Layout *to, uint64_t base, int64_t n, uint32_t year, uint64_t seed,
-                    const Address *at, int64_t *counts, Room *in)
+/* Play a batch of `n` disputes; return how many rounds they took */
+static int64_t play(const Block *block, int64_t n, const Address *at, int64_t *counts, Room *in)
 {
-    Block block = {.of = of, .to = to, .seed = seed, .base = base, .year = year};
-    int64_t rounds = 0, left = enter(&block, n, in, counts);
+    const Tables *of = block->of;
+    int64_t rounds = 0, left = enter(block, n, in, counts);
     uint32_t first[16] = {0};
     for (int place = 0; place < 4; place++) {
         int state = (int)of->start[place >> 1];
-        first[place] = (uint32_t)state | standing(of, place & 1, state) | (place & 2 ? BY_PROTEGE : 0) | (place & 1 ? INSIDE : 0);
+        first[place] = (uint32_t)state | standing(of, place & 1, state);
+        first[place] |= (place & 2 ? BY_PROTEGE : 0) | (place & 1 ? INSIDE : 0);
     }
     const __m512i firsts = _mm512_loadu_si512(first);
     for (int64_t i = 0; i < left; i += 16) {
         __m512i place = _mm512_srli_epi32(_mm512_loadu_si512(in->keys + i), 30);
-        _mm256_storeu_si256((__m256i *)(in->states + i), _mm512_cvtepi32_epi16(_mm512_permutexvar_epi32(place, firsts)));
+        __m256i now = _mm512_cvtepi32_epi16(_mm512_permutexvar_epi32(place, firsts));
+        _mm256_storeu_si256((__m256i *)(in->states + i), now);
     }
     for (int64_t t = 0; t < of->rounds && left; t++) {
         rounds += left;
-        left = round_of(&block, at + t, t, left, in);
+        left = round_of(block, at + t, t, left, in);
     }
     for (int64_t i = 0; i < left; i++) in->sums[in->states[i] | STALEMATE << WIDE][i % SUMS]++;
     return rounds;
@@ -428,7 +447,8 @@ int64_t simulate(const Tables *of, uint64_t seed, uint64_t first, int64_t size, 
         if (n > most) n = most;
         for (int64_t t = 0; t < of->rounds; t++) at[t] = address((uint32_t)(base >> 32), year, (uint32_t)t, seed);
         if (done >> 31 != (done + n) >> 31) add_up(room, counts); /* before 32 bits overflow */
-        rounds += play(of, &to, base, n, year, seed, at, counts, room);
+        Block block = {.of = of, .to = &to, .seed = seed, .base = base, .year = year};
+        rounds += play(&block, n, at, counts, room);
     }
     if (rounds >= 0) add_up(room, counts);
     free(to.cut);

@@ -50,14 +50,6 @@ uint64_t gathers(const uint32_t *table, uint64_t entries, int64_t number)
     return total;
 }
 
-/* The same look-ups one at a time */
-uint64_t loads(const uint32_t *table, uint64_t entries, int64_t number)
-{
-    uint32_t sum = 0, place = 0;
-    for (int64_t i = 0; i < number; i++, place += 0x9E3779B9u) sum += table[(uint64_t)place * entries >> 32];
-    return sum;
-}
-
 /* Look up `number` 16-bit entries of a table of 64 by permutation, 32 at a time */
 uint64_t permutations(const uint16_t *table, int64_t number)
 {

@@ -35,3 +35,18 @@ int64_t simulate(const Tables *of, uint64_t seed, uint64_t first, int64_t size, 
     }
     return rounds;
 }
+
+/* Which parts of AVX-512 and its company the processor has, a bit for each: F, BW, DQ, VBMI2, BMI2 */
+int64_t features(void)
+{
+    int64_t found = 0;
+#if defined(__x86_64__) && defined(__GNUC__)
+    __builtin_cpu_init();
+    found |= __builtin_cpu_supports("avx512f") ? 1 : 0;
+    found |= __builtin_cpu_supports("avx512bw") ? 2 : 0;
+    found |= __builtin_cpu_supports("avx512dq") ? 4 : 0;
+    found |= __builtin_cpu_supports("avx512vbmi2") ? 8 : 0;
+    found |= __builtin_cpu_supports("bmi2") ? 16 : 0;
+#endif
+    return found;
+}
