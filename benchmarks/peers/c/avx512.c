@@ -4,15 +4,16 @@
    the private information of these, and which do open; then round after round for those that go on, moved
    together after each.
 
-   A lane is a key of 32 bits: origin, scope, estimate (1 bit each), types (3 each), offset of the trajectory in
-   its batch (20); and 16 bits: state (7), marks (4), scope and origin (1 each), how it ended (3). A round holds 32
-   lanes in one register, 16 bits each.
+   A lane is a key of 32 bits: origin, scope, estimate (1 bit each), types (3 each), offset of the trajectory
+   in its batch (20); and 16 bits: state (7), marks (4), scope and origin (1 each), how it ended (3). A round
+   holds 32 lanes in one register, 16 bits each.
 
-   Thresholds are compared by their upper halves, so that two or three come with one gather. Where the upper half
-   of a word equals that of a threshold (1 in 65 536) the lane's round is played again, alone and exactly. A
-   crisis goes on in 64 states only, and a table of 64 times 16 bits fills two registers: the steps and nature's
-   thresholds are looked up by permutation, without touching memory. Most outcomes merely add a mark or an ending
-   to whatever state they meet; only five need a table. All this is checked when the tables are laid out. */
+   Thresholds are compared by their upper halves, so that two or three come with one gather. Where the upper
+   half of a word equals that of a threshold (1 in 65 536) the lane's round is played again, alone and
+   exactly. A crisis goes on in 64 states only, and a table of 64 times 16 bits fills two registers: the steps
+   and nature's thresholds are looked up by permutation, without touching memory. Most outcomes merely add a
+   mark or an ending to whatever state they meet; only five need a table. All this is checked when the tables
+   are laid out. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +24,14 @@
 #endif
 
 enum { BATCH = 1 << BATCH_BITS, LIVE = 64, MOST_TYPES = 8, WIDE = 13, SUMS = 8 };
-enum { OFFSET = (1 << 20) - 1, NOW = (1 << WIDE) - 1, ENDED = 7 << WIDE, INSIDE = 1 << 11, BY_PROTEGE = 1 << 12, CODES = 1 << 16 };
+enum {
+    OFFSET = (1 << 20) - 1,
+    NOW = (1 << WIDE) - 1,
+    ENDED = 7 << WIDE,
+    INSIDE = 1 << 11,
+    BY_PROTEGE = 1 << 12,
+    CODES = 1 << 16
+};
 
 /* Outcomes that lead somewhere else from every state: each has a table of 64 steps */
 enum { UP_CHALLENGER, UP_PROTEGE, DOWN_DEFENDER, UP_DEFENDER, ACCIDENT, LOOKUPS };
@@ -34,12 +42,12 @@ typedef struct {
     _Alignas(64) uint16_t nature[4][LIVE];
     _Alignas(64) uint16_t lookup[2][LOOKUPS][LIVE];
     uint16_t added[ADDED];
-    /* (rounds, actors, scopes, sets, states): upper halves of two thresholds; the defender's take twice the room,
-       for three */
+    /* (rounds, actors, scopes, sets, states): upper halves of two thresholds; the defender's take twice the
+       room, for three */
     uint32_t (*cut)[4][2][16][LIVE];
 } Layout;
 
-/* Kept from call to call, one for each thread and never freed: fresh pages would cost as much as some of the work */
+/* Kept from call to call, one for each thread and never freed: fresh pages cost time */
 typedef struct {
     _Alignas(64) uint32_t keys[BATCH + 64], words[BATCH + 64], sums[CODES][SUMS];
     uint16_t states[BATCH + 64], over[BATCH + 64];
@@ -138,29 +146,26 @@ static int lay_out(const Tables *of, Layout *to)
     return !disorder;
 }
 
-#define LOOK(table, at) \
+#define LOOK(table, at)                                                                                      \
     _mm512_permutex2var_epi16(_mm512_load_si512(table), at, _mm512_load_si512((const uint16_t *)(table) + 32))
 
 /* Upper or lower 16 bits of two registers' lanes, side by side */
 static inline __m512i tops(__m512i first, __m512i second)
 {
-    const __m512i odd = _mm512_set_epi16(63, 61, 59, 57, 55, 53, 51, 49, 47, 45, 43, 41, 39, 37, 35, 33, 31, 29, 27,
-                                         25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
+    const __m512i odd = _mm512_set_epi16(63, 61, 59, 57, 55, 53, 51, 49, 47, 45, 43, 41, 39, 37, 35, 33, 31,
+                                         29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
     return _mm512_permutex2var_epi16(first, odd, second);
 }
 
 static inline __m512i bottoms(__m512i first, __m512i second)
 {
-    const __m512i even = _mm512_set_epi16(62, 60, 58, 56, 54, 52, 50, 48, 46, 44, 42, 40, 38, 36, 34, 32, 30, 28, 26,
-                                          24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+    const __m512i even = _mm512_set_epi16(62, 60, 58, 56, 54, 52, 50, 48, 46, 44, 42, 40, 38, 36, 34, 32, 30,
+                                          28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
     return _mm512_permutex2var_epi16(first, even, second);
 }
 
 /* Upper halves of the words of 32 lanes */
-static inline __m512i halves(const __m512i w[4])
-{
-    return tops(lower(w[0], w[1]), lower(w[2], w[3]));
-}
+static inline __m512i halves(const __m512i w[4]) { return tops(lower(w[0], w[1]), lower(w[2], w[3])); }
 
 /* Of 16 lanes: the class that a word picks, the word itself */
 #define CLASS(w) upper(_mm512_mul_epu32(w[j], k), _mm512_mul_epu32(w[j + 1], k))
@@ -197,8 +202,8 @@ static __attribute__((noinline)) __m512i exactly(const Block *block, int64_t t, 
     return _mm512_loadu_si512(after);
 }
 
-/* Play a round in `n` lanes, move those that go on to the front and write how the others ended to `over`; return
-   how many go on */
+/* Play a round in `n` lanes, move those that go on to the front and write how the others ended to `over`;
+   return how many go on */
 static int64_t round_of(const Block *block, const Address *at, int64_t t, int64_t n, Room *in)
 {
     const Layout *to = block->to;
@@ -208,20 +213,22 @@ static int64_t round_of(const Block *block, const Address *at, int64_t t, int64_
     const __m512i base = _mm512_set1_epi32((int)block->base), offset = _mm512_set1_epi32(OFFSET);
     const __m512i state = _mm512_set1_epi32(LIVE - 1), type = _mm512_set1_epi32(7 * LIVE);
     const __m512i where = _mm512_set1_epi32(3 << 9);
-    const uint16_t(*next)[LOOKUPS][LIVE] = to->lookup;
+    const uint16_t (*next)[LOOKUPS][LIVE] = to->lookup;
     const __m512i evens = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
     const __m512i odds = _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
 #define PLUS(i) _mm512_set1_epi16((short)to->added[i])
 #define BY_SCOPE(i) _mm512_mask_mov_epi16(LOOK(next[0][i], now), inside, LOOK(next[1][i], now))
 #define STEP(i) _mm512_ternarylogic_epi32(now, kept_bits, BY_SCOPE(i), 0xEA) /* (now & kept_bits) | step */
 /* thresholds of an actor, whose type lies `shift` bits higher in the key than in the index */
-#define PLACES(shift) \
-    at0 = _mm512_ternarylogic_epi32(_mm512_srli_epi32(key0, shift), type, set0, 0xEA), \
-    at1 = _mm512_ternarylogic_epi32(_mm512_srli_epi32(key1, shift), type, set1, 0xEA), \
-    at0 = _mm512_ternarylogic_epi32(state, _mm512_cvtepu16_epi32(_mm512_castsi512_si256(now)), at0, 0xCA), \
-    at1 = _mm512_ternarylogic_epi32(state, _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(now, 1)), at1, 0xCA)
-#define CUTS(actor) \
-    x0 = _mm512_i32gather_epi32(at0, to->cut[t][actor], 4), x1 = _mm512_i32gather_epi32(at1, to->cut[t][actor], 4)
+#define PLACES(shift)                                                                                        \
+    at0 = _mm512_ternarylogic_epi32(_mm512_srli_epi32(key0, shift), type, set0, 0xEA),                       \
+    at1 = _mm512_ternarylogic_epi32(_mm512_srli_epi32(key1, shift), type, set1, 0xEA),                       \
+    at0 = _mm512_ternarylogic_epi32(state, _mm512_cvtepu16_epi32(_mm512_castsi512_si256(now)), at0, 0xCA),   \
+    at1 = _mm512_ternarylogic_epi32(state, _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(now, 1)), at1,    \
+                                    0xCA)
+#define CUTS(actor)                                                                                          \
+    x0 = _mm512_i32gather_epi32(at0, to->cut[t][actor], 4),                                                  \
+    x1 = _mm512_i32gather_epi32(at1, to->cut[t][actor], 4)
 #define BELOW(c) _mm512_mask_cmplt_epu16_mask(live, w, c)
 #define ABOVE(c) _mm512_mask_cmpgt_epu16_mask(live, w, c)
 #define UNLESS_EQUAL(c) sure = _mm512_mask_cmpneq_epu16_mask(sure, w, c)
@@ -277,7 +284,8 @@ static int64_t round_of(const Block *block, const Address *at, int64_t t, int64_
         x = _mm512_or_si512(now, PLUS(COOL)), y = STEP(ACCIDENT), z = _mm512_or_si512(now, PLUS(LOST));
         ADD(up, WON), CHOOSE(back, x), CHOOSE(more, y), CHOOSE(most, z);
 
-        if (__builtin_expect(sure != valid, 0)) now = exactly(block, t, valid ^ sure, keys + i, states + i, now);
+        if (__builtin_expect(sure != valid, 0))
+            now = exactly(block, t, valid ^ sure, keys + i, states + i, now);
 
         __mmask32 off = _mm512_mask_test_epi16_mask(valid, now, ended), on = valid & ~off;
         _mm512_storeu_si512(over + out, _mm512_maskz_compress_epi16(off, now));
@@ -294,8 +302,8 @@ static int64_t round_of(const Block *block, const Address *at, int64_t t, int64_
     return kept;
 }
 
-/* Draw how `n` disputes from `base` on arise, and private information where some of it would open a crisis; write
-   the keys of those that become one, count the others; return how many do */
+/* Draw how `n` disputes from `base` on arise, and private information where some of it would open a crisis;
+   write the keys of those that become one, count the others; return how many do */
 static int64_t enter(const Block *block, int64_t n, Room *in, int64_t *counts)
 {
     const Tables *of = block->of;
@@ -364,7 +372,8 @@ static int64_t enter(const Block *block, int64_t n, Room *in, int64_t *counts)
         {
             __m512i key = keys[j / 2], c = CLASS(w0), p = CLASS(w1), d = CLASS(w2);
             __mmask16 sharp = _mm512_cmple_epu32_mask(WORD(w3), _mm512_permutexvar_epi32(c, hits));
-            sharp = _mm512_mask_test_epi32_mask(sharp, _mm512_permutexvar_epi32(c, somes), _mm512_set1_epi32(1));
+            sharp =
+                _mm512_mask_test_epi32_mask(sharp, _mm512_permutexvar_epi32(c, somes), _mm512_set1_epi32(1));
             __mmask16 theirs = _mm512_movepi32_mask(key), in_area = _mm512_test_epi32_mask(key, two);
             __m512i at = _mm512_mask_mov_epi32(c, theirs, _mm512_mask_add_epi32(p, sharp, p, shift));
             at = _mm512_mask_add_epi32(at, in_area, at, sixteen);
@@ -429,7 +438,8 @@ static void add_up(Room *in, int64_t *counts)
 }
 
 /* As in scalar.c; -1 if the tables break a rule that this way relies on, -2 if memory is short */
-int64_t simulate(const Tables *of, uint64_t seed, uint64_t first, int64_t size, uint32_t year, int64_t *counts)
+int64_t simulate(const Tables *of, uint64_t seed, uint64_t first, int64_t size, uint32_t year,
+                 int64_t *counts)
 {
     if (of->types > MOST_TYPES || of->start[0] >= LIVE || of->start[1] >= LIVE) return -1;
     Layout to;
@@ -445,7 +455,8 @@ int64_t simulate(const Tables *of, uint64_t seed, uint64_t first, int64_t size, 
         int64_t most = (int64_t)(0x100000000ull - (uint32_t)base);
         n = size - done < BATCH ? size - done : BATCH;
         if (n > most) n = most;
-        for (int64_t t = 0; t < of->rounds; t++) at[t] = address((uint32_t)(base >> 32), year, (uint32_t)t, seed);
+        for (int64_t t = 0; t < of->rounds; t++)
+            at[t] = address((uint32_t)(base >> 32), year, (uint32_t)t, seed);
         if (done >> 31 != (done + n) >> 31) add_up(room, counts); /* before 32 bits overflow */
         Block block = {.of = of, .to = &to, .seed = seed, .base = base, .year = year};
         rounds += play(&block, n, at, counts, room);

@@ -40,8 +40,8 @@ static inline void philox(uint64_t index, uint32_t year, uint32_t purpose, uint6
 }
 
 /* Return what follows a stage, as a packed step; `set` is the actor's information set */
-static inline uint32_t after(const Tables *of, int64_t scope, int64_t t, int stage, uint32_t state, int64_t set,
-                             uint32_t word)
+static inline uint32_t after(const Tables *of, int64_t scope, int64_t t, int stage, uint32_t state,
+                             int64_t set, uint32_t word)
 {
     uint32_t outcome;
     if (stage == 3) {

@@ -1,5 +1,5 @@
-/* What the processor can do at best, in the pieces a crisis is made of. Each returns a sum, so that no compiler
-   leaves the work out. */
+/* What the processor can do at best, in the pieces a crisis is made of. Each returns a sum, so that no
+   compiler leaves the work out. */
 #include "vectors.h"
 
 /* Make `blocks` blocks of four Philox words, 32 at a time */
@@ -12,8 +12,7 @@ uint64_t words(int64_t blocks, uint64_t seed)
     EACH index[j] = _mm512_add_epi64(_mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7), ALL(8 * j));
     for (int64_t i = 0; i < blocks; i += 32) {
         philox32(index, &at, a, b, c, d);
-        EACH
-        {
+        EACH {
             sum[j] = _mm512_ternarylogic_epi64(sum[j], a[j], b[j], XOR3);
             sum[j] = _mm512_ternarylogic_epi64(sum[j], c[j], d[j], XOR3);
             index[j] = _mm512_add_epi64(index[j], ALL(32));
@@ -35,8 +34,7 @@ uint64_t gathers(const uint32_t *table, uint64_t entries, int64_t number)
     EACH place[j] = _mm512_mullo_epi32(_mm512_add_epi32(count, _mm512_set1_epi32(16 * j)), step);
     const __m512i stride = _mm512_mullo_epi32(_mm512_set1_epi32(64), step);
     for (int64_t i = 0; i < number; i += 64) {
-        EACH
-        {
+        EACH {
             /* a Weyl sequence, scaled to the table: places without a pattern that a cache could follow */
             __m512i even = _mm512_mul_epu32(place[j], size);
             __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64(place[j], 32), size);
@@ -57,8 +55,7 @@ uint64_t permutations(const uint16_t *table, int64_t number)
     __m512i at[4], sum[4];
     EACH at[j] = _mm512_set1_epi64(0x0123456789ABCDEF * (j + 1)), sum[j] = _mm512_setzero_si512();
     for (int64_t i = 0; i < number; i += 128) {
-        EACH
-        {
+        EACH {
             sum[j] = _mm512_add_epi16(sum[j], _mm512_permutex2var_epi16(lower, at[j], upper));
             at[j] = _mm512_add_epi16(at[j], _mm512_set1_epi16(5));
         }

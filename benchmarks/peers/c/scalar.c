@@ -2,7 +2,8 @@
 #include "crisis.h"
 
 /* Add to `counts` how the disputes first ... first + size - 1 ended; return how many rounds they took */
-int64_t simulate(const Tables *of, uint64_t seed, uint64_t first, int64_t size, uint32_t year, int64_t *counts)
+int64_t simulate(const Tables *of, uint64_t seed, uint64_t first, int64_t size, uint32_t year,
+                 int64_t *counts)
 {
     const uint64_t types = (uint64_t)of->types;
     const int64_t sets = of->types * of->estimates;

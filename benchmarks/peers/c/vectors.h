@@ -33,15 +33,14 @@ static inline Address address(uint32_t high, uint32_t year, uint32_t purpose, ui
 #define EACH _Pragma("GCC unroll 4") for (int j = 0; j < 4; j++)
 #define ALL(x) _mm512_set1_epi64((int64_t)(x))
 
-/* Words of 32 trajectories whose indices share the upper half; the lower half of each lane counts, here and in
-   the words: the multiplication reads no more, so that nothing has to be cleared on the way */
-static inline __attribute__((always_inline)) void philox32(const __m512i low[4], const Address *at, __m512i a[4],
-                                                           __m512i b[4], __m512i c[4], __m512i d[4])
+/* Words of 32 trajectories whose indices share the upper half; the lower half of each lane counts, here and
+   in the words: the multiplication reads no more, so that nothing has to be cleared on the way */
+static inline __attribute__((always_inline)) void
+philox32(const __m512i low[4], const Address *at, __m512i a[4], __m512i b[4], __m512i c[4], __m512i d[4])
 {
     const __m512i m0 = ALL(M0), m1 = ALL(M1);
     __m512i p, q;
-    EACH
-    {
+    EACH {
         p = _mm512_mul_epu32(low[j], m0);
         c[j] = _mm512_xor_si512(_mm512_srli_epi64(p, 32), ALL(at->first));
         q = _mm512_mul_epu32(c[j], m1);
@@ -56,8 +55,7 @@ static inline __attribute__((always_inline)) void philox32(const __m512i low[4],
     }
     _Pragma("GCC unroll 7") for (int i = 3; i < 10; i++)
     {
-        EACH
-        {
+        EACH {
             p = _mm512_mul_epu32(a[j], m0);
             q = _mm512_mul_epu32(c[j], m1);
             a[j] = _mm512_ternarylogic_epi64(_mm512_srli_epi64(q, 32), b[j], ALL(at->k0[i]), XOR3);
