@@ -88,8 +88,8 @@ REASONS: Final[dict[str, str]] = {
     "compromise": "a challenge that fades away still brings something home",
     "revision": "a provoker seeks a part of what is in dispute, not all of it",
     "opening": "a crisis is not free even if it is won (trade, attention, mobilisation); see section 14",
-    "begun_rounds": "0 as long as nothing is fitted: with it, stepping up to war to make the other side "
-    "yield is no longer free, wars become rare, and the other parameters have to be found anew",
+    "begun_rounds": "with it, stepping up to war to make the other side yield is not free, and wars become "
+    "rare",
     "audience": "small beside the stake; scaled by regime from half of it to one and a half times",
     "breach": "well above the defender's own stake in its partner, so that help can follow from the "
     "promise and not from interest alone",
@@ -178,17 +178,20 @@ def words() -> str:
 
 
 def parameters() -> str:
+    fitted = draws.structural(draws.draws(draws.POINT + 1)[draws.POINT])
     rows = (
         (
             f"`{name}`",
             _default(Parameters, name),
             _meaning(Parameters, name),
             _range(Parameters, name),
+            "fit" if name in fitted else "assumption",
             REASONS[name],
         )
         for name in Parameters.model_fields
     )
-    return _table(("parameter", "default", "meaning", "values", "why this value"), rows)
+    head = ("parameter", "default", "meaning", "values", "from", "what was thought before")
+    return _table(head, rows)
 
 
 def outcomes() -> str:

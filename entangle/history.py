@@ -36,6 +36,8 @@ PACT_ENDED: Final = "pact_ended"
 #: Histories that are looked through at a time.
 BLOCK: Final = 16_384
 
+#: In a few words, where the first of a cause's name is none.
+_HOW: Final = {"abrogated_by_protege": "abrogation", "abrogated_by_defender": "abrogation"}
 _EVENTS: Final = {outcome.name: outcome.event.ravel() for outcome in (*OUTCOMES, *REACHED)}
 #: Why a pact does not bind in a dispute, by how it stands when the year begins.
 _UNBOUND: Final[Mapping[int, Unbound]] = MappingProxyType(
@@ -120,7 +122,7 @@ class History:
         parts = [_many(self.years, "year"), _many(len(self.disputes), "dispute"), _many(wars, "war")]
         if self.ended is not None:
             year, cause = self.ended
-            parts.append(f"the pact ended in year {year} by {cause.split('_')[0]}")
+            parts.append(f"the pact ended in year {year} by {_HOW.get(cause, cause.split('_')[0])}")
         which = f"history {self.trajectory:,} under '{self.pact}'"
         return f"<entangle.History: {which}, {', '.join(parts)}; .story() tells it>"
 

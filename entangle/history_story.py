@@ -323,7 +323,7 @@ class _Story:
         if cause.startswith("abrogated"):
             partner = cause.removeprefix("abrogated_by_")
             wish = f"no longer wishes to keep the pact {_bracket(self._chance(year, partner))}"
-            return f"{self._partner(partner).start} {wish}, and abrogates it though its terms provide for none."
+            return f"{self._partner(partner).start} {wish} and abrogates it against its terms: the pact ends."
         given = self._notice_year()
         if given == year:
             return f"{self._gives_notice(year)}: the pact ends at once."

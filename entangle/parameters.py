@@ -1,7 +1,8 @@
 """Structural parameters: what holds for every pact and actor of a study.
 
-None of these is measured by this package yet. Each default is an assumption, chosen so that the shipped
-baseline gives the signs that the literature reports; `docs/model.md` says what each rests on.
+Defaults of what is fitted to the record are those of one draw of the shipped posterior, to three digits
+(:data:`entangle.fit.draws.POINT`, ``docs/fit.md``). The others are assumptions; ``docs/model.md`` says what
+each rests on.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class Parameters(Table):
 
     # -- the game --------------------------------------------------------------------------------
     precision: Annotated[float, Field(ge=0.0, le=200.0, allow_inf_nan=False)] = Field(
-        default=3.0, description="precision of choice, the logit's lambda; 0 is a coin toss"
+        default=3.03, description="precision of choice, the logit's lambda; 0 is a coin toss"
     )
     types: Annotated[int, Field(ge=1, le=9)] = Field(
         default=5, description="grid points of each actor's resolve, 1 to 9"
@@ -35,65 +36,65 @@ class Parameters(Table):
 
     # -- fighting --------------------------------------------------------------------------------
     decisiveness: Positive = Field(
-        default=1.0, description="exponent of the contest function; higher favours the stronger"
+        default=0.668, description="exponent of the contest function; higher favours the stronger"
     )
     joint_share: Share = Field(
-        default=0.35,
+        default=0.266,
         description="share of the defender's capability that counts beside the protégé's without "
         "any joint capacity",
     )
     support_share: Share = Field(
-        default=0.25, description="share of the defender's capability that military support brings"
+        default=0.406, description="share of the defender's capability that military support brings"
     )
     war_costs: PerRung = Field(
-        default=(0.01, 0.02, 0.08, 0.20, 0.40, 1.50, 8.0),
+        default=(0.0129, 0.0258, 0.0471, 1.66, 3.32, 12.4, 66.4),
         description="running cost per round at threat, show of force, limited force, local war, "
         "major war, strategic strikes, nuclear use, against an equal",
     )
     support_costs: Annotated[tuple[NonNegative, NonNegative], Field(strict=False)] = Field(
-        default=(0.005, 0.03),
+        default=(0.00734, 0.044),
         description="the defender's cost per round of diplomatic backing and of military support",
     )
     catastrophe: NonNegative = Field(default=40.0, description="cost of general nuclear war to each actor")
 
     # -- nature ----------------------------------------------------------------------------------
     cooling: HazardPerRung = Field(
-        default=(0.24, 0.22, 0.18, 0.10, 0.08, 0.06, 0.05),
+        default=(0.427, 0.391, 0.32, 0.178, 0.142, 0.107, 0.0889),
         description="probability per round that the crisis cools down without a winner, by rung",
     )
     decision: HazardPerRung = Field(
-        default=(0.0, 0.0, 0.0, 0.12, 0.15, 0.20, 0.25),
+        default=(0.0, 0.0, 0.0, 0.187, 0.234, 0.312, 0.39),
         description="probability per round of a military decision, by rung; zero below local war",
     )
     accident: HazardPerRung = Field(
-        default=(0.002, 0.004, 0.010, 0.010, 0.008, 0.005, 0.020),
+        default=(0.00156, 0.00313, 0.00782, 0.00782, 0.00626, 0.00391, 0.0156),
         description="probability per round of an accidental step up, by rung",
     )
 
     # -- stakes ----------------------------------------------------------------------------------
     compromise: Share = Field(
-        default=0.25, description="share of the stake that the challenger keeps when a crisis cools"
+        default=0.459, description="share of the stake that the challenger keeps when a crisis cools"
     )
     revision: Share = Field(
-        default=0.35,
+        default=0.359,
         description="what a provoking protégé gains by prevailing, as a share of the stake",
     )
     opening: NonNegative = Field(
-        default=0.3, description="cost of opening a crisis to whoever opens it, won or lost"
+        default=0.339, description="cost of opening a crisis to whoever opens it, won or lost"
     )
     begun_rounds: Share = Field(
-        default=0.0,
+        default=0.874,
         description="share of a round's running costs that everybody pays although the protégé gives in "
         "before the round is over",
     )
     audience: NonNegative = Field(
-        default=0.2, description="audience cost of backing down from local war, at a middling regime"
+        default=0.259, description="audience cost of backing down from local war, at a middling regime"
     )
     breach: NonNegative = Field(
-        default=2.5, description="full cost to the defender of failing a promise of defence"
+        default=9.97, description="full cost to the defender of failing a promise of defence"
     )
     breach_per_round: Share = Field(
-        default=0.4, description="share of the full breach cost that each round in breach costs"
+        default=0.519, description="share of the full breach cost that each round in breach costs"
     )
     breach_resolve: Share = Field(
         default=1.0,

@@ -16,7 +16,7 @@ from benchmarks.peers.numpy_decades import IN_FORCE, LEVELS, Record
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-BITS, BINS, CAUSES = 64, 512, 6
+BITS, BINS, CAUSES = 64, 512, 8
 REACH, UNIT = 4.0, 2.0**30
 #: Histories at a time whose first passages are followed, so that they stay in the processor's cache.
 BLOCK = 2048

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 #: The shipped posterior, beside this module.
 FILE: Final = "posterior.nc"
+#: The draw whose values are the defaults of a study that draws nothing: the likeliest of those with a
+#: precision of at most :data:`MOST_PRECISION`. Above that, games of the shipped studies, or of their contexts
+#: over decades, take long to solve, or have no equilibrium that is found.
+POINT: Final = 124
+MOST_PRECISION: Final = 3.5
 
 #: What factors multiply, by rung: costs of a round in stakes against an equal, and hazards of a round. Only
 #: their shapes are assumptions that no figure moves.

@@ -33,7 +33,7 @@ from entangle_kernels.coupled import joint
 from entangle_kernels.crisis import Rivals
 from entangle_kernels.quantise import Tables
 from entangle_kernels.replay import replay
-from small_studies import small
+from small_studies import eventful, small
 from statistical.counts import is_compatible
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,7 +89,7 @@ def study_of(name: str) -> Study:
         return small(
             pacts={pact: terms for pact, terms in pacts.items() if name == "small" or pact != "no_pact"}
         )
-    study = Study.load(ROOT / "configs" / f"{name}.toml")
+    study = eventful(Study.load(ROOT / "configs" / f"{name}.toml"))
     return study if name == "baseline" else study.replace(parameters=study.parameters.replace(types=3))
 
 

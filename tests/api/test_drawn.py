@@ -19,12 +19,14 @@ from entangle.cli import cli
 from entangle.ensemble import SAME, Ensemble
 from entangle.errors import DisagreementWarning, ReproducibilityWarning, ResultError, RunError, StudyError
 from entangle.fit import posterior as fits
+from entangle.fit.draws import MOST_PRECISION, POINT, shipped, structural
 from entangle.fit.draws import draws as drawn_points
 from entangle.fit.priors import PRIORS
+from entangle.parameters import Parameters
 from entangle.result import Result
 from entangle.two_levels import difference_variance, split, variance
 from entangle_kernels import equilibrium
-from small_studies import small
+from small_studies import small_fitted as small
 
 DRAWS = 6
 SEED = 7
@@ -622,3 +624,15 @@ def test_a_missing_posterior_is_told(files, tmp_path):
 
 def test_the_study_without_draws_is_a_result():
     assert isinstance(small().run(trajectories=10), Result)
+
+
+def test_defaults_are_the_likeliest_draw_of_a_moderate_precision() -> None:
+    """A default that was changed by hand, or a posterior without new defaults, would be noticed."""
+    tree = shipped()
+    likelihood, precision = (
+        tree[group][name].values[0]
+        for group, name in (("sample_stats", "log_likelihood"), ("posterior", "precision"))
+    )
+    assert int(np.argmax(np.where(precision <= MOST_PRECISION, likelihood, -np.inf))) == POINT
+    for name, value in structural(drawn_points(POINT + 1)[POINT]).items():
+        assert getattr(Parameters(), name) == pytest.approx(value, rel=6e-3), name

@@ -573,8 +573,9 @@ def test_a_median_lies_where_half_are_gone():
 
 
 def test_figures_of_a_life_are_read_from_decades():
-    ended = {"notice_by_protege": [0.0, 0.1], "notice_by_defender": [0.0, 0.05], "breach": [0.1, 0.1],
-             "lapse": [0.1, 0.2], "review": [0.0, 0.15]}  # fmt: skip
+    ended = {"notice_by_protege": [0.0, 0.05], "notice_by_defender": [0.0, 0.02], "breach": [0.1, 0.1],
+             "lapse": [0.1, 0.2], "review": [0.0, 0.15], "abrogated_by_protege": [0.0, 0.07],
+             "abrogated_by_defender": [0.0, 0.01]}  # fmt: skip
     by_cause = np.array(list(ended.values()))
     by_cause = np.concatenate([1.0 - by_cause.sum(axis=0, keepdims=True), by_cause])
     data = xr.Dataset(

@@ -88,7 +88,7 @@ def study() -> Study:
             },
         },
         parameters={"precision": 2.0, "types": 3, "rounds": 4},
-        peacetime={"years": YEARS, "context_error": 0.2, "attachment": 2.0},
+        peacetime={"years": YEARS, "context_error": 0.2, "attachment": 2.0, "abrogation": 2.0},
         pacts=PACTS,
     )  # fmt: skip
 
@@ -331,6 +331,9 @@ def test_who_wants_out_explains_what_becomes_of_a_pact(study, solved):
                 assert out[i, t, 0]
             elif cause[i, t] in ("lapse", "review"):
                 assert out[i, t].any()
+            elif cause[i, t].startswith("abrogated"):
+                assert out[i, t, ("protege", "defender").index(cause[i, t].removeprefix("abrogated_by_"))]
+                assert study.pacts[pact].notice_months is None
             else:
                 giver = cause[i, t].removeprefix("notice_by_")
                 given = int(np.flatnonzero(data.notice_by.values[i] != "")[0])
@@ -488,6 +491,8 @@ def test_stories_tell_why_a_pact_ended(told, pact):
         "review": r"at the review (West|Far|neither partner) (did not wish|wished) to go on",
         "notice_by_protege": "West gave notice",
         "notice_by_defender": "Far gave notice",
+        "abrogated_by_protege": "West abrogated it against its terms",
+        "abrogated_by_defender": "Far abrogated it against its terms",
     }
     for history in told[pact]:
         story = history.story()

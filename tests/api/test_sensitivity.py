@@ -32,7 +32,7 @@ from entangle.learning.sweep import acting, column, medians, sweep
 from entangle.learning.tornado import tornado
 from entangle.solving import EMPTY, prepare
 from entangle.study import Study
-from small_studies import small
+from small_studies import small_fitted as small
 
 #: The small study fixes its precision; with the rest at the fit's medians it solves in a moment.
 STUDY = small()

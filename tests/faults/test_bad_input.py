@@ -375,7 +375,8 @@ case(
 case(
     "hazards that sum to more than one",
     "precision = 3.0",
-    "cooling = [0.2, 0.2, 0.2, 0.9, 0.1, 0.1, 0.1]",
+    "cooling = [0.2, 0.2, 0.2, 0.9, 0.1, 0.1, 0.1]\ndecision = [0.0, 0.0, 0.0, 0.12, 0.1, 0.1, 0.1]\n"
+    "accident = [0.01, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01]",
     "32: [parameters] cooling: must not sum to more than 1 with decision and accident, as it does at local war, got 1.03. Lower one of the three hazards of that rung.",
 )
 case(

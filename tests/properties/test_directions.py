@@ -1,4 +1,8 @@
-"""Which way each clause pushes at the shipped baseline: the signs that the literature reports."""
+"""Which way each clause pushes at the shipped baseline.
+
+At values at which much happens all signs are those that the literature reports; at the fitted defaults those
+of involvement are, and those of deterrence and emboldenment from no promise to a full one.
+"""
 
 from __future__ import annotations
 
@@ -16,21 +20,24 @@ from entangle_kernels import ladder
 from entangle_kernels.equilibrium import solve
 from entangle_kernels.exact import probabilities
 from entangle_kernels.quantise import tables
+from small_studies import eventful
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMED = {outcome.name: outcome for outcome in OUTCOMES}
 
 
 @cache
-def baseline() -> Study:
-    return Study.load(ROOT / "configs" / "baseline.toml")
+def baseline(*, fitted: bool) -> Study:
+    study = Study.load(ROOT / "configs" / "baseline.toml")
+    return study if fitted else eventful(study)
 
 
 @cache
-def risks(pact: str, **changes: Any) -> dict[str, float]:
+def risks(pact: str, *, fitted: bool = False, **changes: Any) -> dict[str, float]:
     """Return the exact probabilities of outcomes under a pact of the baseline, some terms changed."""
-    setting = Setting.of(baseline())
-    found, in_scope = games(lower(baseline().pacts[pact].replace(**changes), setting), setting)
+    study = baseline(fitted=fitted)
+    setting = Setting.of(study)
+    found, in_scope = games(lower(study.pacts[pact].replace(**changes), setting), setting)
     table = tables(found, [solve(game) for game in found], in_scope=in_scope)
     cells = probabilities(table)
     shares = {
@@ -105,3 +112,47 @@ def test_a_hotline_lowers_accidental_escalation(pact: str) -> None:
 def test_intelligence_does_not_raise_deterrence_failure(pact: str, failure: str) -> None:
     by_quality = [risks(pact, intelligence=quality)[failure] for quality in (0.0, 0.4, 0.8)]
     assert max(by_quality[1:]) <= by_quality[0] + 1e-12
+
+
+# -- at the fitted defaults --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pact", ["treaty", "promise_only"])
+def test_the_fit_says_that_promises_involve_and_keep_crises_below_force(pact: str) -> None:
+    by_strength = [risks(pact, fitted=True, strength=strength) for strength in (0.0, 0.4, 0.8)]
+    assert rises("defender_fights", *by_strength)
+    assert rises("fights in a crisis", *by_strength)
+    assert rises("war", *by_strength)
+    assert falls("force", *by_strength)
+
+
+def test_the_fit_says_that_a_treaty_deters_and_emboldens() -> None:
+    """From no promise to a full one; a promise without capability behind it deters nobody there."""
+    without, full = (risks("treaty", fitted=True, strength=strength) for strength in (0.0, 0.8))
+    assert falls("challenge", without, full)
+    assert rises("provocation", without, full)
+    without, full = (risks("promise_only", fitted=True, strength=strength) for strength in (0.0, 0.8))
+    assert rises("challenge", without, full)
+
+
+def test_the_fit_says_that_binding_commitments_involve() -> None:
+    terms = {"legislature": None, "approval": None, "delay": None}
+    by_commitment = [
+        risks(
+            "treaty",
+            fitted=True,
+            commitment=commitment,
+            required="fighting",
+            trigger="limited_force",
+            **terms,
+        )
+        for commitment in ("consult", "conditional", "defence", "automatic")
+    ]
+    assert rises("defender_fights", *by_commitment)
+    assert falls("force", *by_commitment)
+
+
+@pytest.mark.parametrize("pact", ["treaty", "promise_only"])
+def test_the_fit_says_that_a_vote_lowers_involvement(pact: str) -> None:
+    by_approval = [risks(pact, fitted=True, approval=approval) for approval in (0.5, 0.85, 1.0)]
+    assert rises("defender_fights", *by_approval)
