@@ -7,11 +7,13 @@ grow with their number.
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from entangle.digests import Words, digest
 from entangle.executors import writable
 from entangle.outcomes import OUTCOMES
 from entangle.questions import HAPPENED, LEFT, RIGHT
@@ -22,6 +24,8 @@ from entangle_kernels.quantise import Tables
 
 #: Trajectories in a block; the last one of a run may be shorter.
 BLOCK: Final = 65_536
+#: Trajectories of a stretch, which has digests of its own; begun at its multiples.
+STRETCH: Final = 16 * BLOCK
 
 Counts = NDArray[np.int64]
 
@@ -62,6 +66,9 @@ class Part(NamedTuple):
         (worlds, 2 rivals: protégé and defender, 2, 64).
     watched
         For each block, how often each watched outcome and its condition occurred, shape (blocks, watched, 2).
+    digests
+        For each stretch, as far as it was played, a digest of what it added to each world's cells, and one of
+        what it added to `shared` and `changed`, shape (stretches, worlds + 1).
     """
 
     cells: Counts
@@ -69,6 +76,7 @@ class Part(NamedTuple):
     shared: Counts
     changed: Counts
     watched: Counts
+    digests: Words
 
 
 def play(plan: Plan, seed: int, first: int, size: int) -> Part:
@@ -78,22 +86,40 @@ def play(plan: Plan, seed: int, first: int, size: int) -> Part:
     shared = np.zeros((worlds, worlds, tally.BITS), np.int64)
     changed = np.zeros((worlds, 2, 2, tally.BITS), np.int64)
     watched = np.zeros((-(-size // BLOCK), len(plan.watched), 2), np.int64)
+    digests = []
     own = writable(plan)
-    if plan.paired or plan.watched:
-        for block, start in enumerate(range(0, size, BLOCK)):
-            where = {"seed": seed, "first": first + start, "size": min(BLOCK, size - start)}
-            ended = _block(own, counts, changed, **where)
-            for i, (world, outcome) in enumerate(plan.watched):
-                asked = OUTCOMES[outcome]
-                found = ended[world].counts
-                watched[block, i] = found[asked.event].sum(), found[asked.condition].sum()
-            if plan.paired:
-                shared += tally.coincidences(np.stack([one.cells for one in ended]), LEFT, RIGHT)
-    else:
-        for world, table in enumerate(own.worlds):
-            counts[world] = crisis.simulate(table, seed=seed, first=first, size=size)
+    seen = np.zeros(worlds + 1, np.uint64)
+    for _, starts in groupby(range(0, size, BLOCK), lambda start: (first + start) // STRETCH):
+        if plan.paired or plan.watched:
+            for start in starts:
+                where = {"seed": seed, "first": first + start, "size": min(BLOCK, size - start)}
+                ended = _block(own, counts, changed, **where)
+                for i, (world, outcome) in enumerate(plan.watched):
+                    asked = OUTCOMES[outcome]
+                    found = ended[world].counts
+                    happened, held = found[asked.event].sum(), found[asked.condition].sum()
+                    watched[start // BLOCK, i] = happened, held
+                if plan.paired:
+                    shared += tally.coincidences(np.stack([one.cells for one in ended]), LEFT, RIGHT)
+        else:
+            inside = list(starts)
+            where = {"seed": seed, "first": first + inside[0]}
+            where["size"] = min(inside[-1] + BLOCK, size) - inside[0]
+            for world, table in enumerate(own.worlds):
+                counts[world] += crisis.simulate(table, **where)
+        # the digest of a sum is the sum of digests: what the stretch added is what the digests moved by
+        so_far = _digests(counts, shared, changed)
+        digests.append(so_far - seen)
+        seen = so_far
     cells = np.flatnonzero(counts).astype(np.int64)
-    return Part(cells, counts.ravel()[cells], shared, changed, watched)
+    told = np.array(digests, np.uint64).reshape(-1, worlds + 1)
+    return Part(cells, counts.ravel()[cells], shared, changed, watched, told)
+
+
+def _digests(counts: Counts, shared: Counts, changed: Counts) -> Words:
+    """Return a digest of each world's cells, and one of what was compared between worlds."""
+    compared = digest(shared, salt=1) + digest(changed, salt=2)
+    return np.array([*(digest(own) for own in counts), compared % 2**64], np.uint64)
 
 
 def _block(plan: Plan, counts: Counts, changed: Counts, **where: int) -> list[crisis.Endings]:

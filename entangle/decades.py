@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from entangle.attribution import COUNTERFACTUALS
 from entangle.between import between
 from entangle.contexts import SolvedContexts, solve_contexts
+from entangle.digests import Digests, Words, hashed
 from entangle.executors import Task, completed, worker_count, writable
 from entangle.expectations import EVENTS
 from entangle.outlook import outlook
@@ -131,12 +132,15 @@ class Histories:
         Which of them is no pact.
     number
         Histories under each pact.
+    digests
+        Of the blocks.
     """
 
     part: Part
     solved: Mapping[str, SolvedContexts]
     none: int
     number: int
+    digests: Digests
     timing: Timing
 
 
@@ -164,18 +168,19 @@ def count_histories(
         study.peacetime.years,
     )
     solved_at = time.perf_counter()
-    total, merging = _Total(), 0.0
+    total, merging, digests = _Total(), 0.0, Digests(1)
     whole, done = -(-number // BLOCK), 0
     with closing(completed(play, plan, blocks(seed, number), executor=executor, workers=workers)) as stream:
-        for _, part in stream:
+        for task, part in stream:
             arrived = time.perf_counter()
             total.add(part)
+            digests.add(task.first // BLOCK, digest_of(part))
             merging += time.perf_counter() - arrived
             done += 1
             if progress is not None:
                 progress(done, whole)
     timing = Timing(solved_at - began, time.perf_counter() - solved_at, merging)
-    return Histories(total.part(), solved, empty, number, timing)
+    return Histories(total.part(), solved, empty, number, digests, timing)
 
 
 def play(plan: Plan, seed: int, first: int, size: int) -> Part:
@@ -213,6 +218,12 @@ def blocks(seed: int, number: int) -> Iterator[Task]:
     """Yield the tasks of a number of histories."""
     for first in range(0, number, BLOCK):
         yield Task(seed, first, min(BLOCK, number - first))
+
+
+def digest_of(part: Part) -> Words:
+    """Return the digest of a block, shape (1, 1)."""
+    arrays = [getattr(own, name) for own in part.counts for name in (*_WHOLE, *_FLOATING)]
+    return np.array([[hashed(*arrays, part.shared, part.products)]], np.uint64)
 
 
 # -- merging ---------------------------------------------------------------------------------------

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import xarray as xr
 
-from entangle import provenance
-from entangle.decades import RULES, Histories
+from entangle import metadata, provenance
+from entangle.decades import BLOCK, RULES, Histories
 from entangle.estimators import Joint, clustered, normal, paired, wilson
 from entangle.expectations import EVENTS, QUANTITIES
 from entangle.outcomes import OUTCOMES
@@ -294,8 +294,7 @@ class _Table:
             "effort_quantile",
             ("pact", "year", "actor", "quantile"),
             shares,
-            "quantile of defence effort",
-            "share of GDP",
+            "quantile of defence effort, as a share of GDP",
         )
 
     def prices(self) -> None:
@@ -305,9 +304,9 @@ class _Table:
         first = QUANTITIES.index("cost_challenger")
         mean, error, _ = self._moments(yearly[..., first : first + 3])
         lower, upper = normal(mean, error, confidence=self.confidence, least=0.0)
-        self.put("cost", dims, mean, "expected cost of the year's crises to the actor", "stake units")
-        self.put("cost_lower", dims, lower, "lower end of the interval of cost", "stake units")
-        self.put("cost_upper", dims, upper, "upper end of the interval of cost", "stake units")
+        self.put("cost", dims, mean, "expected cost of the year's crises to the actor, in units of the stake")
+        self.put("cost_lower", dims, lower, "lower end of the interval of cost")
+        self.put("cost_upper", dims, upper, "upper end of the interval of cost")
         in_force = self._stack("status")[..., STATUS.index("in_force")] / self.n
         # in force during a year is what was in force at the end of the year before
         start = np.array([[float(not pact.is_empty)] for pact in self.study.pacts.values()])
@@ -317,8 +316,7 @@ class _Table:
             "burden",
             dims,
             during[..., np.newaxis] * burden[:, np.newaxis],
-            "cost of keeping the pact in the year",
-            "stake units",
+            "cost of keeping the pact in the year, in units of the stake",
         )
         decided, distance = (yearly[:, 0, :, QUANTITIES.index(name)] for name in ("decisions", "distance"))
         lost = np.full(decided.shape, np.nan)
@@ -383,7 +381,15 @@ class _Table:
             "level": ("level", _words(LEVELS)),
             "quantile": ("quantile", np.array(QUANTILES)),
         }
+        told, together = self.counted.digests.told()
+        self.found["histories_digest"] = (
+            ("stretch",),
+            told[:, 0],
+            {"long_name": "digest of what the histories of the stretch add up to"},
+        )
         data = xr.Dataset(self.found, coords)
+        data = data.assign_coords(first=metadata.first_of(data, "histories", BLOCK * together))
+        data = metadata.described(data)
         data.attrs = provenance.attributes(
             study.replace(simulation=study.simulation.replace(seed=seed)), data, histories=self.n
         )

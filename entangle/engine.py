@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from entangle import attribution, until
-from entangle.blocks import BLOCK, Counts, Part, Plan, play
+from entangle.blocks import BLOCK, STRETCH, Counts, Part, Plan, play
+from entangle.digests import Digests
 from entangle.executors import Task, completed, processors, worker_count
 from entangle.solving import EMPTY, Prepared, prepare
 from entangle_kernels import tally as core
@@ -37,6 +38,8 @@ class Tally:
         For each world of the plan, how often each cell occurred, shape (worlds, *CELLS).
     shared, changed
         As in :class:`~entangle.blocks.Part`.
+    digests
+        Of the stretches that were played; see :mod:`entangle.digests`.
     watched
         By first trajectory of a task, what was watched in its blocks.
     """
@@ -44,6 +47,7 @@ class Tally:
     counts: Counts
     shared: Counts
     changed: Counts
+    digests: Digests
     watched: dict[int, Counts] = field(default_factory=dict)
 
     @classmethod
@@ -53,6 +57,7 @@ class Tally:
             np.zeros((number, *CELLS), np.int64),
             np.zeros((number, number, core.BITS), np.int64),
             np.zeros((number, 2, 2, core.BITS), np.int64),
+            Digests(number + 1),
         )
 
     @property
@@ -65,6 +70,7 @@ class Tally:
         self.counts.reshape(-1)[part.cells] += part.numbers
         self.shared += part.shared
         self.changed += part.changed
+        self.digests.add(first // STRETCH, part.digests)
         if part.watched.size:
             self.watched[first] = part.watched
 
@@ -74,6 +80,7 @@ class Tally:
             self.counts + other.counts,
             self.shared + other.shared,
             self.changed + other.changed,
+            self.digests.merged(other.digests),
             self.watched | other.watched,
         )
 

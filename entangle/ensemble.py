@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from entangle import provenance
+from entangle import metadata, provenance
 from entangle.drawn import COUNTED, Found, Points, at_points, names, study_at
 from entangle.errors import ReproducibilityWarning, ResultError
 from entangle.estimators import clopper_pearson, wilson
@@ -454,6 +454,7 @@ def tabulate(
             ),
         },
     )
+    data = metadata.described(data)
     data.attrs = _attributes(study, data, points, posterior, trajectories=trajectories)
     return data
 

@@ -22,7 +22,12 @@ def write_dataset(data: xr.Dataset, path: str | Path) -> None:
     OSError
         If the file cannot be written; nothing is left behind.
     """
-    write_whole(path, lambda partial: data.to_netcdf(partial, engine="h5netcdf", format="NETCDF4"))
+    # a coordinate is never missing; elsewhere what is not a number stands for itself
+    encoding = {name: {"_FillValue": None} for name in data.coords if data[name].dtype.kind == "f"}
+    write_whole(
+        path,
+        lambda partial: data.to_netcdf(partial, engine="h5netcdf", format="NETCDF4", encoding=encoding),
+    )
 
 
 def write_whole(path: str | Path, write_to: Callable[[Path], object]) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from entangle import metadata
 from entangle.errors import ResultError
 
 if TYPE_CHECKING:
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
 
     from entangle.study import Study
 
-#: Layout of result files. A reader refuses a newer one.
-FORMAT_VERSION: Final = 1
+#: Layout of result files. A reader refuses a newer one. 1: no digests of stretches, no attributes of ACDD, a
+#: time stamp always. 2: the present one.
+FORMAT_VERSION: Final = 2
 #: How random words are addressed and used. Another number, other draws from the same seed.
 RANDOM_SCHEME: Final = 1
 
@@ -59,12 +61,16 @@ def attributes(
         made = f"played {histories} histories of {years} years for each pact with seed {settings.seed}"
         what = f"Risks by year over {years} years, for each of the pacts {pacts}."
     found: dict[str, Any] = {
-        "Conventions": "CF-1.11",
+        "Conventions": metadata.CONVENTIONS,
         "title": study.title or "Crisis risks of security pacts",
         "summary": study.description or what,
         "source": f"entangle {versions['entangle']}, a Monte Carlo risk engine for security pacts",
         "history": f"entangle {versions['entangle']}: {made}",
-        "date_created": now(),
+        **metadata.discovery(
+            package=versions["entangle"],
+            identity=f"{study.fingerprint[:16]}-{method}-{settings.seed}-{histories or trajectories}",
+        ),
+        **stamp(),
         "method": method,
         "histories" if histories else "trajectories": histories or trajectories,
         # as text: a seed may need all 64 bits
@@ -92,6 +98,11 @@ def now() -> str:
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     moment = datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def stamp() -> dict[str, str]:
+    """Return when a result was made, if SOURCE_DATE_EPOCH says so: equal runs are to give equal bytes."""
+    return {"date_created": now()} if os.environ.get("SOURCE_DATE_EPOCH") else {}
 
 
 def checksum(data: xr.Dataset, attrs: dict[str, Any]) -> str:

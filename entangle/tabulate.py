@@ -9,7 +9,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from entangle import attribution, comparison, provenance, until
+from entangle import attribution, comparison, metadata, provenance, until
+from entangle.blocks import STRETCH
 from entangle.estimators import wilson
 from entangle.outcomes import OUTCOMES, REACHED, Outcome
 from entangle.result import Result
@@ -90,6 +91,7 @@ def tabulate(
             **({} if known is None else attribution.variables(known, confidence, tally)),
             **({} if known is None or tally is None else comparison.variables(tally, len(pacts))),
             **({} if not wanted else until.variables(stops, wanted, len(pacts))),
+            **({} if tally is None else _digests(tally, len(pacts), compared=known is not None)),
         },
         coords={
             "pact": ("pact", _words(pacts), {"long_name": "pact"}),
@@ -107,7 +109,9 @@ def tabulate(
         data = data.assign_coords(target=target)
     if known is not None:
         data = data.assign_coords(attribution.coordinates())
-    data = data.set_coords(list(_CELL_AXES))
+    if tally is not None:
+        data = data.assign_coords(first=metadata.first_of(data, "disputes", STRETCH * tally.digests.told()[1]))
+    data = metadata.described(data.set_coords(list(_CELL_AXES)))
     trajectories = 0 if tally is None else tally.trajectories
     data.attrs = provenance.attributes(study, data, trajectories=trajectories)
     return Result(data)
@@ -198,6 +202,25 @@ def _solutions(pacts: list[Prepared]) -> dict[str, xr.Variable]:
             {"long_name": "largest change of a choice probability in the last sweep", "units": "1"},
         ),
     }
+
+
+def _digests(tally: Tally, pacts: int, *, compared: bool) -> dict[str, xr.Variable]:
+    """Return the digests of stretches of the run, by which a part of it can be verified."""
+    told, _ = tally.digests.told()
+    found = {
+        "cells_digest": xr.Variable(
+            ("stretch", "pact"),
+            told[:, :pacts],
+            {"long_name": "digest of what the stretch added to cells", "comment": metadata.DIGEST},
+        )
+    }
+    if compared:
+        found["pairs_digest"] = xr.Variable(
+            "stretch",
+            told[:, pacts:].sum(axis=1),
+            {"long_name": "digest of what the stretch added to all else that was counted"},
+        )
+    return found
 
 
 def _labels(
