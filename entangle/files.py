@@ -53,29 +53,59 @@ def write_whole(path: str | Path, write_to: Callable[[Path], object]) -> None:
 
 
 def read_dataset(path: str | Path) -> xr.Dataset:
-    """Return what :func:`write_dataset` wrote, once its checksum is seen to be right.
+    """Return what :func:`write_dataset` wrote, once it is seen to be whole and possible.
+
+    Checked are the structure of the file (:mod:`entangle.strict`), its shapes against its study, its checksum,
+    and what must hold of the counts of any result (:mod:`entangle.checked`).
 
     Raises
     ------
     ResultError
-        If the file is missing, damaged, foreign, or of a newer format.
+        If the file is missing, damaged, foreign, of a newer format, or cannot be what it says.
+    """
+    from entangle import checked, provenance, strict
+
+    path = Path(path)
+    with open_dataset(path) as opened:
+        try:
+            data = opened.load()
+        except Exception as error:  # the readers below raise errors of many kinds
+            raise strict.unreadable(path, error) from None
+    provenance.check(data, path)
+    checked.content(data, path)
+    return data
+
+
+def open_dataset(path: str | Path) -> xr.Dataset:
+    """Return what :func:`write_dataset` wrote, read when it is asked for; to be closed.
+
+    The structure and the shapes are checked, and nothing that would need all to be read.
+
+    Raises
+    ------
+    ResultError
+        If the file is missing, cut short, foreign, of a newer format, or has shapes that do not go with its
+        study.
     """
     import xarray as xr
 
-    from entangle import provenance
+    from entangle import checked, provenance, strict
 
     path = Path(path)
-    if not path.is_file():
-        raise ResultError(f"{path}: there is no such file.")
+    with strict.opened(path) as file:
+        attrs = {name: value for name, value in file.attrs.items() if name != "_NCProperties"}
+        provenance.recognise(attrs, path)
+        checked.shapes(attrs, strict.sizes(file), path)
     try:
-        data = xr.load_dataset(path, engine="h5netcdf")
+        opened = xr.open_dataset(path, engine="h5netcdf", decode_times=False)
     except Exception as error:  # the readers below raise errors of many kinds
-        reason = str(error).strip().partition("\n")[0].rstrip(".")
-        raise ResultError(
-            f"{path}: this file is not netCDF, or it is damaged or cut short ({reason})."
-        ) from None
-    data = _as_made(data)
-    provenance.check(data, path)
+        raise strict.unreadable(path, error) from None
+    try:
+        data = _as_made(opened)
+    except Exception as error:
+        opened.close()
+        raise strict.unreadable(path, error) from None
+    data.set_close(opened.close)
     return data
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from entangle import metadata
+from entangle import checked, metadata
 from entangle.errors import ResultError
 
 if TYPE_CHECKING:
@@ -118,6 +119,24 @@ def checksum(data: xr.Dataset, attrs: dict[str, Any]) -> str:
     return sha.hexdigest()
 
 
+def recognise(attrs: Mapping[str, Any], path: Path) -> None:
+    """Refuse a file that is no result of this package, or of a format that it does not read.
+
+    Raises
+    ------
+    ResultError
+        If it is foreign or too new.
+    """
+    if "format_version" not in attrs or "sha256" not in attrs or "study" not in attrs:
+        raise ResultError(f"{path}: this file is not a result of entangle (it has no format_version).")
+    found = checked.whole(attrs, "format_version", path, least=1)
+    if found > FORMAT_VERSION:
+        raise ResultError(
+            f"{path}: the file has format {found}, and this version reads up to {FORMAT_VERSION}. "
+            "Update entangle."
+        )
+
+
 def check(data: xr.Dataset, path: Path) -> None:
     """Refuse a file that is not a whole and unchanged result of this package.
 
@@ -126,15 +145,8 @@ def check(data: xr.Dataset, path: Path) -> None:
     ResultError
         If it is foreign, too new, or changed since it was written.
     """
-    attrs = data.attrs
-    if "format_version" not in attrs or "sha256" not in attrs or "study" not in attrs:
-        raise ResultError(f"{path}: this file is not a result of entangle (it has no format_version).")
-    if int(attrs["format_version"]) > FORMAT_VERSION:
-        raise ResultError(
-            f"{path}: the file has format {int(attrs['format_version'])}, and this version reads up to "
-            f"{FORMAT_VERSION}. Update entangle."
-        )
-    if checksum(data, dict(attrs)) != attrs["sha256"]:
+    recognise(data.attrs, path)
+    if checksum(data, dict(data.attrs)) != data.attrs["sha256"]:
         raise ResultError(
             f"{path}: the file is damaged or was changed: its contents do not match their checksum. "
             "Run the study again."

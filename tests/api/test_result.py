@@ -416,7 +416,8 @@ def test_a_newer_format(saved):
 
 
 def test_a_changed_attribute(saved):
-    assert "checksum" in refused(changed(saved, seed="8"))
+    assert "checksum" in refused(changed(saved, title="Another"))
+    assert "seed: must be that of the study, 7, got 8." in refused(changed(saved, seed="8"))
 
 
 def test_a_bit_that_turned_over(saved, result):
