@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from entangle.pact import Coalition, Pact
     from entangle.parameters import Parameters
     from entangle.result import Estimate, Result
+    from entangle.saved import load_result, open_result
     from entangle.study import Simulation, Study, load, schema
 
     __version__: str
@@ -59,6 +60,8 @@ __all__ = [
     "StudyError",
     "__version__",
     "load",
+    "load_result",
+    "open_result",
     "schema",
 ]
 
@@ -79,6 +82,7 @@ _HOMES = {
     "entangle.pact": ("Coalition", "Pact"),
     "entangle.parameters": ("Parameters",),
     "entangle.result": ("Estimate", "Result"),
+    "entangle.saved": ("load_result", "open_result"),
     "entangle.study": ("Simulation", "Study", "load", "schema"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -89,7 +89,9 @@ def shapes(attrs: Mapping[str, Any], sizes: Mapping[str, int], path: Path) -> No
         expected["draw"] = whole(attrs, "draws", path)
     for name, length in sizes.items():
         if name in expected and length != expected[name]:
-            raise refused(path, name, f"must have {expected[name]:,} entries, as the study says", f"{length:,}")
+            raise refused(
+                path, name, f"must have {expected[name]:,} entries, as the study says", f"{length:,}"
+            )
         most = _MOST.get(name)
         if most is not None and length > most:
             raise refused(path, name, f"must have at most {most:,} entries", f"{length:,}")
@@ -165,11 +167,10 @@ class _Checks:
             came = ", ".join(pacts)
             raise refused(self.path, "pact", f"must be {', '.join(study.pacts)}, as the study says", came)
         for name in self.data.dims:
-            if name in self.data.coords:
-                words = self.data[name].values.tolist()
-                twice = next((word for word in words if words.count(word) > 1), None) if len(words) < 5000 else None
-                if twice is not None:
-                    raise refused(self.path, str(name), "must name each entry once", f"{twice} twice")
+            words = self.data[name].values.tolist() if name in self.data.coords else []
+            if len(set(words)) != len(words):
+                twice = next(word for i, word in enumerate(words) if word in words[:i])
+                raise refused(self.path, str(name), "must name each entry once", f"{twice} twice")
 
     def must(self, name: str, good: NDArray[np.bool_], rule: str, values: Any) -> None:
         """Refuse the file where `good` is not true, and say where that is."""
@@ -275,7 +276,9 @@ def _disputes(found: _Checks) -> None:
             for part, mask in (("count", masks[label].event), ("trials", masks[label].condition)):
                 summed = cells[:, mask.ravel()[index]].sum(axis=1)
                 told = data[f"{prefix}{part}"].values[:, i]
-                found.must(f"{prefix}{part}", told == summed, f"must be what the cells add up to for {label}", told)
+                found.must(
+                    f"{prefix}{part}", told == summed, f"must be what the cells add up to for {label}", told
+                )
     if "counterfactual" in data.dims and simulated:
         _compared(found, number)
     if "stretch" in data.dims:
@@ -286,7 +289,7 @@ def _disputes(found: _Checks) -> None:
         dense[:, index] = cells
         whole_run = np.array([digest(own) for own in dense], np.uint64)
         summed = found.values("cells_digest", "u").sum(axis=0, dtype=np.uint64)
-        found.must("pact", summed == whole_run, "must have digests of stretches that add up to that of its cells",
+        found.must("pact", summed == whole_run, "must have digests that add up to that of its cells",
                    summed)  # fmt: skip
 
 
@@ -329,7 +332,9 @@ def _histories(found: _Checks) -> None:
         ever, yearly = (data[f"{prefix}{name}_count"].values for name in ("ever", "yearly"))
         grown = np.diff(ever, axis=1, prepend=0)
         found.must(f"{prefix}ever_count", grown >= 0, "must not shrink from year to year", ever)
-        found.must(f"{prefix}ever_count", grown <= yearly, "must not grow by more than happens in a year", ever)
+        found.must(
+            f"{prefix}ever_count", grown <= yearly, "must not grow by more than happens in a year", ever
+        )
     status = data.status_count.values.sum(axis=2)
     found.must("status_count", status == number, f"must add up to the {number:,} histories", status)
     held = found.counts("given_trials", number, f"the {number:,} histories")
@@ -337,7 +342,9 @@ def _histories(found: _Checks) -> None:
     last = data.ever_count.values[:, -1]
     both = found.counts("ever_joint", np.minimum(last[:, np.newaxis], last[np.newaxis]),
                         "how often it happened under either pact")  # fmt: skip
-    found.must("ever_joint", np.einsum("iio->io", both) == last, "must be ever_count for a pact and itself", both)
+    found.must(
+        "ever_joint", np.einsum("iio->io", both) == last, "must be ever_count for a pact and itself", both
+    )
     for name in ("ever_expected", "yearly_expected"):
         if name in data:
             found.shares(name, missing=False)
@@ -364,7 +371,9 @@ def _draws(found: _Checks) -> None:
     parameters = str(data.attrs.get("parameters", "")).split()
     drawn = [str(name) for name in data.data_vars if str(name).startswith("drawn_")]
     if sorted(drawn) != sorted(f"drawn_{name}" for name in parameters):
-        raise refused(found.path, "parameters", "must name the drawn_ variables", ", ".join(parameters) or "none")
+        raise refused(
+            found.path, "parameters", "must name the drawn_ variables", ", ".join(parameters) or "none"
+        )
     for name in drawn:
         found.finite(name)
     if number == 0:
@@ -374,7 +383,9 @@ def _draws(found: _Checks) -> None:
     counted = data.counted.values
     shares = np.where(counted, count / number, probability)
     same = (shares == probability) | ~counted
-    found.must("probability", same, "must be the count over the trajectories where it is counted", probability)
+    found.must(
+        "probability", same, "must be the count over the trajectories where it is counted", probability
+    )
 
 
 _BY_KIND: Final[dict[str, Callable[[_Checks], None]]] = {

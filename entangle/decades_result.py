@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,15 +12,14 @@ import xarray as xr
 
 from entangle.errors import ResultError
 from entangle.estimators import Joint, paired
-from entangle.files import read_dataset, write_dataset
 from entangle.labels import pick
+from entangle.saved import Saved
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from entangle.decades import Timing
     from entangle.history import History
-    from entangle.study import Study
 
 
 @dataclass(frozen=True)
@@ -62,7 +59,7 @@ class Risk:
         )
 
 
-class Decades:
+class Decades(Saved):
     """Risks by year and horizon under each pact of a study.
 
     :attr:`data` holds, by pact, year and outcome (for the rungs of the ladder with the prefix ``rung_``):
@@ -92,10 +89,12 @@ class Decades:
         Histories that were kept whole, if any; see :meth:`histories`.
     """
 
+    kind = "histories"
+
     def __init__(
         self, data: xr.Dataset, *, timing: Timing | None = None, kept: xr.Dataset | None = None
     ) -> None:
-        self.data = data
+        super().__init__(data)
         self.timing = timing
         self.kept = kept
 
@@ -234,13 +233,6 @@ class Decades:
     # -- what made it --------------------------------------------------------------------------------
 
     @property
-    def study(self) -> Study:
-        """The study that was played, whole."""
-        from entangle.study import Study
-
-        return Study.from_dict(json.loads(self.data.attrs["study"]))
-
-    @property
     def number(self) -> int:
         """Histories that were played under each pact."""
         return int(self.data.attrs["histories"])
@@ -287,34 +279,6 @@ class Decades:
 
     def _repr_html_(self) -> str:
         return f"<pre>{escape(self.summary())}</pre>"
-
-    # -- keeping -------------------------------------------------------------------------------------
-
-    def save(self, path: str | Path) -> None:
-        """Write the result as netCDF, whole or not at all; :attr:`kept` is not part of it.
-
-        Raises
-        ------
-        OSError
-            If the file cannot be written; nothing is left behind.
-        """
-        write_dataset(self.data, path)
-
-    @classmethod
-    def load(cls, path: str | Path) -> Decades:
-        """Read a result that :meth:`save` wrote.
-
-        Raises
-        ------
-        ResultError
-            If the file is missing, damaged, foreign, of a newer format, or not one of histories.
-        """
-        data = read_dataset(path)
-        if data.attrs["method"] != "histories":
-            raise ResultError(
-                f"{path}: this file holds single disputes, not histories. Use entangle.Result.load()."
-            )
-        return cls(data)
 
     # -- within --------------------------------------------------------------------------------------
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -18,8 +16,8 @@ from entangle import metadata, provenance
 from entangle.drawn import COUNTED, Found, Points, at_points, names, study_at
 from entangle.errors import ReproducibilityWarning, ResultError
 from entangle.estimators import clopper_pearson, wilson
-from entangle.files import read_dataset, write_dataset
 from entangle.labels import pick
+from entangle.saved import Saved
 from entangle.two_levels import RANGE, Floats, Split, split, variance
 
 if TYPE_CHECKING:
@@ -103,7 +101,7 @@ class Spread:
         )
 
 
-class Ensemble:
+class Ensemble(Saved):
     """Crisis risks under each pact of a study at many draws of its parameters.
 
     :attr:`data` holds, by draw, pact and outcome, ``probability`` (exact, or for outcomes whose coordinate
@@ -127,8 +125,7 @@ class Ensemble:
         The labelled table, as :meth:`entangle.Study.run` or :meth:`load` made it.
     """
 
-    def __init__(self, data: xr.Dataset) -> None:
-        self.data = data
+    kind = "draws"
 
     # -- asking ----------------------------------------------------------------------------------
 
@@ -194,13 +191,6 @@ class Ensemble:
             out = " It could not be solved." if draw in self.left_out else ""
             raise ResultError(f"There is no draw {draw} among {len(numbers)}.{out}")
         return study_at(self.study, self._points().at(numbers.index(draw)))
-
-    @property
-    def study(self) -> Study:
-        """The study that was run, whole; its parameters are those from which draws depart."""
-        from entangle.study import Study
-
-        return Study.from_dict(json.loads(self.data.attrs["study"]))
 
     @property
     def draws(self) -> int:
@@ -303,33 +293,6 @@ class Ensemble:
         return f"<entangle.Ensemble: {self._title()}; {extent}>"
 
     # -- keeping ---------------------------------------------------------------------------------
-
-    def save(self, path: str | Path) -> None:
-        """Write it as netCDF, whole or not at all; as :meth:`entangle.Result.save`.
-
-        Raises
-        ------
-        OSError
-            If the file cannot be written; nothing is left behind.
-        """
-        write_dataset(self.data, path)
-
-    @classmethod
-    def load(cls, path: str | Path) -> Ensemble:
-        """Read what :meth:`save` wrote.
-
-        Raises
-        ------
-        ResultError
-            If the file is missing, damaged, foreign, of a newer format, or has no draws.
-        """
-        data = read_dataset(path)
-        if data.attrs["method"] != METHOD:
-            raise ResultError(
-                f"{path}: this file holds no draws of the parameters. Use entangle.Result.load() or "
-                "entangle.Decades.load()."
-            )
-        return cls(data)
 
     def rerun(self, *, executor: Executor | Client | None = None, workers: int | None = None) -> Ensemble:
         """Make it again from what it says of itself: it holds its draws, and needs no posterior.

@@ -8,8 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from entangle.errors import ResultError
-
 if TYPE_CHECKING:
     import xarray as xr
 
@@ -55,8 +53,8 @@ def write_whole(path: str | Path, write_to: Callable[[Path], object]) -> None:
 def read_dataset(path: str | Path) -> xr.Dataset:
     """Return what :func:`write_dataset` wrote, once it is seen to be whole and possible.
 
-    Checked are the structure of the file (:mod:`entangle.strict`), its shapes against its study, its checksum,
-    and what must hold of the counts of any result (:mod:`entangle.checked`).
+    Checked are the structure of the file (:mod:`entangle.strict`), its shapes against its study, its
+    checksum, and what must hold of the counts of any result (:mod:`entangle.checked`).
 
     Raises
     ------

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 import warnings
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -19,8 +17,8 @@ from entangle.attribution import Attribution
 from entangle.comparison import Comparison, compare
 from entangle.errors import DisagreementWarning, ReproducibilityWarning, ResultError
 from entangle.estimators import clopper_pearson
-from entangle.files import read_dataset, write_dataset
 from entangle.labels import pick
+from entangle.saved import Saved
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from entangle.replay import Replay
-    from entangle.study import Study
 
 #: What the short views show.
 _HEADLINES: Final = ("challenge", "war", "defender_fights", "abandonment", "nuclear_use")
@@ -76,7 +73,7 @@ class Estimate:
         )
 
 
-class Result:
+class Result(Saved):
     """Crisis risks under each pact of a study.
 
     :attr:`data` holds, for every pact and outcome, ``probability`` (count / trials) with ``lower`` and
@@ -96,8 +93,7 @@ class Result:
         The labelled table, as the engine or :meth:`load` made it.
     """
 
-    def __init__(self, data: xr.Dataset) -> None:
-        self.data = data
+    kind = "disputes"
 
     # -- asking ----------------------------------------------------------------------------------
 
@@ -229,13 +225,6 @@ class Result:
         return self._estimate(pact, "rung", rung, "rung_")
 
     @property
-    def study(self) -> Study:
-        """The study that was run, whole, with its seed and number of trajectories."""
-        from entangle.study import Study
-
-        return Study.from_dict(json.loads(self.data.attrs["study"]))
-
-    @property
     def simulated(self) -> bool:
         """Whether anything was simulated; otherwise the result is exact alone."""
         return bool(self.data.attrs["method"] == "simulated")
@@ -339,42 +328,6 @@ class Result:
         )
 
     # -- keeping ---------------------------------------------------------------------------------
-
-    def save(self, path: str | Path) -> None:
-        """Write the result as netCDF, whole or not at all.
-
-        Two runs of the same study write the same bytes but for the value of ``date_created``, which
-        the environment variable SOURCE_DATE_EPOCH fixes.
-
-        Raises
-        ------
-        OSError
-            If the file cannot be written; nothing is left behind.
-        """
-        write_dataset(self.data, path)
-
-    @classmethod
-    def load(cls, path: str | Path) -> Result:
-        """Read a result that :meth:`save` wrote.
-
-        Raises
-        ------
-        ResultError
-            If the file is missing, damaged, foreign, of a newer format, or one of histories of years or of
-            draws.
-        """
-        data = read_dataset(path)
-        if data.attrs["method"] == "histories":
-            raise ResultError(
-                f"{path}: this file holds histories of years, not single disputes. Use "
-                "entangle.Decades.load()."
-            )
-        if data.attrs["method"] == "draws":
-            raise ResultError(
-                f"{path}: this file holds a study at many draws of its parameters. Use "
-                "entangle.Ensemble.load()."
-            )
-        return cls(data)
 
     def rerun(self, *, executor: Executor | Client | None = None, workers: int | None = None) -> Result:
         """Make the result again from what it says of itself.

@@ -27,7 +27,14 @@ LARGEST_TEXT: Final = 2**26
 _MOST: Final = 4096
 
 #: What netCDF itself writes about dimensions; references within the file.
-_INTERNAL: Final = {"DIMENSION_LIST", "REFERENCE_LIST", "CLASS", "NAME", "_Netcdf4Dimid", "_Netcdf4Coordinates"}
+_INTERNAL: Final = {
+    "DIMENSION_LIST",
+    "REFERENCE_LIST",
+    "CLASS",
+    "NAME",
+    "_Netcdf4Dimid",
+    "_Netcdf4Coordinates",
+}
 #: How netCDF marks a dimension that has a length and nothing else.
 _LENGTH_ONLY: Final = b"This is a netCDF dimension but not a netCDF variable"
 _FOREIGN: Final = "Only files that entangle wrote can be read; do not trust this one"
@@ -63,7 +70,9 @@ def opened(path: str | Path) -> Iterator[h5py.File]:
 
 def sizes(file: h5py.File) -> dict[str, int]:
     """Return the length of each dimension: of every array that is one, and of those that refer to them."""
-    return {name: int(file[name].shape[0]) for name in file if len(file[name].shape) == 1 and file[name].is_scale}
+    return {
+        name: int(file[name].shape[0]) for name in file if len(file[name].shape) == 1 and file[name].is_scale
+    }
 
 
 def unreadable(path: Path, error: Exception) -> ResultError:
@@ -144,8 +153,8 @@ def _attributes(of: Any, name: str, path: Path) -> None:
             continue
         declared = h5py.h5a.open(of.id, each.encode())
         if math.prod(declared.shape) * declared.dtype.itemsize > LARGEST_TEXT:
-            raise refused(path, f"{name}: {each}", f"must take at most {LARGEST_TEXT:,} bytes", None, _FOREIGN)
-        if h5py.check_string_dtype(declared.dtype) is None and declared.dtype.kind not in "iufS":
             raise refused(
-                path, f"{name}: {each}", "must be numbers or text", str(declared.dtype), _FOREIGN
+                path, f"{name}: {each}", f"must take at most {LARGEST_TEXT:,} bytes", None, _FOREIGN
             )
+        if h5py.check_string_dtype(declared.dtype) is None and declared.dtype.kind not in "iufS":
+            raise refused(path, f"{name}: {each}", "must be numbers or text", str(declared.dtype), _FOREIGN)

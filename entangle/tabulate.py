@@ -110,7 +110,9 @@ def tabulate(
     if known is not None:
         data = data.assign_coords(attribution.coordinates())
     if tally is not None:
-        data = data.assign_coords(first=metadata.first_of(data, "disputes", STRETCH * tally.digests.told()[1]))
+        data = data.assign_coords(
+            first=metadata.first_of(data, "disputes", STRETCH * tally.digests.told()[1])
+        )
     data = metadata.described(data.set_coords(list(_CELL_AXES)))
     trajectories = 0 if tally is None else tally.trajectories
     data.attrs = provenance.attributes(study, data, trajectories=trajectories)

@@ -470,7 +470,7 @@ def test_a_file_gives_back_everything(ensemble, tmp_path):
 def test_a_file_of_something_else_is_refused(tmp_path):
     path = tmp_path / "result.nc"
     small().exact().save(path)
-    with pytest.raises(ResultError, match="no draws of the parameters"):
+    with pytest.raises(ResultError, match="not a study at many draws of its parameters"):
         Ensemble.load(path)
 
 
