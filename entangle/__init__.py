@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from entangle.actor import Actor, Resolve, Scenario
     from entangle.decades_result import Decades, Risk
+    from entangle.difference import Difference, diff
     from entangle.ensemble import Ensemble, Spread
     from entangle.errors import (
         ConvergenceError,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from entangle.result import Estimate, Result
     from entangle.saved import load_result, open_result
     from entangle.study import Simulation, Study, load, schema
+    from entangle.verification import Verification, verify
 
     __version__: str
 
@@ -41,6 +43,7 @@ __all__ = [
     "ConvergenceError",
     "DataError",
     "Decades",
+    "Difference",
     "DisagreementWarning",
     "Ensemble",
     "EntangleError",
@@ -58,11 +61,14 @@ __all__ = [
     "Spread",
     "Study",
     "StudyError",
+    "Verification",
     "__version__",
+    "diff",
     "load",
     "load_result",
     "open_result",
     "schema",
+    "verify",
 ]
 
 _HOMES = {
@@ -83,6 +89,8 @@ _HOMES = {
     "entangle.parameters": ("Parameters",),
     "entangle.result": ("Estimate", "Result"),
     "entangle.saved": ("load_result", "open_result"),
+    "entangle.difference": ("Difference", "diff"),
+    "entangle.verification": ("Verification", "verify"),
     "entangle.study": ("Simulation", "Study", "load", "schema"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

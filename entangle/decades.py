@@ -157,16 +157,7 @@ def count_histories(
     """Solve every pact's contexts, play histories, and add them up; see :meth:`entangle.Study.decades`."""
     worker_count(executor, workers)
     began = time.perf_counter()
-    names = list(study.pacts)
-    if not any(pact.is_empty for pact in study.pacts.values()):
-        names.append(EMPTY)
-    empty = next(i for i, name in enumerate(names) if name == EMPTY or study.pacts[name].is_empty)
-    solved = {name: solve_contexts(study, name, workers=workers, progress=solving) for name in names}
-    plan = Plan(
-        tuple(_played(study, name, own, workers) for name, own in solved.items()),
-        empty,
-        study.peacetime.years,
-    )
+    solved, empty, plan = prepared(study, workers, solving)
     solved_at = time.perf_counter()
     total, merging, digests = _Total(), 0.0, Digests(1)
     whole, done = -(-number // BLOCK), 0
@@ -181,6 +172,23 @@ def count_histories(
                 progress(done, whole)
     timing = Timing(solved_at - began, time.perf_counter() - solved_at, merging)
     return Histories(total.part(), solved, empty, number, digests, timing)
+
+
+def prepared(
+    study: Study, workers: int | None, solving: Callable[[int, int], None] | None
+) -> tuple[dict[str, SolvedContexts], int, Plan]:
+    """Solve every pact's contexts; return them, which pact is none, and what histories are played with."""
+    names = list(study.pacts)
+    if not any(pact.is_empty for pact in study.pacts.values()):
+        names.append(EMPTY)
+    empty = next(i for i, name in enumerate(names) if name == EMPTY or study.pacts[name].is_empty)
+    solved = {name: solve_contexts(study, name, workers=workers, progress=solving) for name in names}
+    plan = Plan(
+        tuple(_played(study, name, own, workers) for name, own in solved.items()),
+        empty,
+        study.peacetime.years,
+    )
+    return solved, empty, plan
 
 
 def play(plan: Plan, seed: int, first: int, size: int) -> Part:

@@ -5,8 +5,8 @@ keeps, for every stretch of neighbouring blocks, 64 bits for what the stretch ad
 
     sum over i of count[i] * w(i, salt)  modulo 2^64,
 
-with the odd constants and shifts of SplitMix64 (Steele, Lea & Flood 2014, OOPSLA, 453-472) for the weights w:
-the digest of a sum is the sum of the digests. So the order in which stretches are played does not matter, two
+with the outputs of SplitMix64 (Steele, Lea & Flood 2014, OOPSLA, 453-472), made odd, for the weights w: a
+count that changes, by whatever it is, changes the digest, and the digest of a sum is the sum of the digests. So the order in which stretches are played does not matter, two
 neighbours can be told as one, and the digests of all stretches add up to that of the counts in the file. Two
 different tables agree by chance with 2^-64. It guards against accidents; it is no signature.
 """
@@ -42,7 +42,7 @@ def weights(number: int, salt: int) -> Words:
     z = np.arange(1, number + 1, dtype=np.uint64) * _STEP + np.uint64(salt << 48)
     z = (z ^ (z >> np.uint64(30))) * _FIRST
     z = (z ^ (z >> np.uint64(27))) * _SECOND
-    found: Words = z ^ (z >> np.uint64(31))
+    found: Words = (z ^ (z >> np.uint64(31))) | np.uint64(1)
     found.setflags(write=False)
     return found
 
@@ -95,6 +95,11 @@ class Digests:
         longer, shorter = sorted([found._sums, theirs._sums], key=len, reverse=True)
         longer[: len(shorter)] += shorter
         found._sums = longer
+        return found
+
+    def total(self) -> Words:
+        """Return the digests of all stretches together, shape (columns,)."""
+        found: Words = self._sums.sum(axis=0, dtype=np.uint64)
         return found
 
     def told(self) -> tuple[Words, int]:

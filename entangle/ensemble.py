@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -324,6 +324,22 @@ class Ensemble(Saved):
                 stacklevel=2,
             )
         return again
+
+    def some(
+        self,
+        places: Sequence[int],
+        *,
+        executor: Executor | Client | None = None,
+        workers: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Ensemble:
+        """Make some of the draws again, by their places along ``draw``; as :meth:`rerun`."""
+        points = self._points()
+        chosen = Points(tuple(points.numbers[i] for i in places), points.names, points.values[list(places)])
+        posterior = {name: str(self.data.attrs[f"posterior_{name}"]) for name in ("fingerprint", "sha256")}
+        return at_points(
+            self.study, chosen, posterior, executor=executor, workers=workers, progress=progress
+        )
 
     # -- within ----------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ CONVENTIONS: Final = "CF-1.11, ACDD-1.3"
 #: How a digest is made, in a sentence.
 DIGEST: Final = (
     "sum over the cells of 2 x 2 x 8 x 72 x 16 (origin, scope, end, state, marks; C order) of count times "
-    "weight, modulo 2^64; weights of SplitMix64; the digests of a pact add up to that of its cells"
+    "weight, modulo 2^64; weights of SplitMix64, made odd; the digests of a pact add up to that of its cells"
 )
 
 #: What coordinates are, where their maker did not say.

@@ -44,12 +44,7 @@ def attributes(
     histories
         Histories of years that were played under each pact; 0 if none was.
     """
-    versions = {
-        "entangle": package_version(),
-        "numpy": version("numpy"),
-        "numba": version("numba"),
-        "python": platform.python_version(),
-    }
+    own = versions()
     settings = study.simulation
     pacts = ", ".join(study.pacts)
     method, made = "exact", "solved"
@@ -65,10 +60,10 @@ def attributes(
         "Conventions": metadata.CONVENTIONS,
         "title": study.title or "Crisis risks of security pacts",
         "summary": study.description or what,
-        "source": f"entangle {versions['entangle']}, a Monte Carlo risk engine for security pacts",
-        "history": f"entangle {versions['entangle']}: {made}",
+        "source": f"entangle {own['entangle']}, a Monte Carlo risk engine for security pacts",
+        "history": f"entangle {own['entangle']}: {made}",
         **metadata.discovery(
-            package=versions["entangle"],
+            package=own["entangle"],
             identity=f"{study.fingerprint[:16]}-{method}-{settings.seed}-{histories or trajectories}",
         ),
         **stamp(),
@@ -79,12 +74,22 @@ def attributes(
         "confidence": settings.confidence,
         "study": json.dumps(study.to_dict(), ensure_ascii=False, indent=1),
         "fingerprint": study.fingerprint,
-        "versions": json.dumps(versions),
+        "versions": json.dumps(own),
         "random_scheme": RANDOM_SCHEME,
         "format_version": FORMAT_VERSION,
     }
     found["sha256"] = checksum(data, found)
     return found
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of all that makes a number."""
+    return {
+        "entangle": package_version(),
+        "numpy": version("numpy"),
+        "numba": version("numba"),
+        "python": platform.python_version(),
+    }
 
 
 def package_version() -> str:
@@ -112,7 +117,7 @@ def checksum(data: xr.Dataset, attrs: dict[str, Any]) -> str:
     for name in sorted(map(str, data.variables)):
         variable = data.variables[name]
         sha.update(f"{name}{variable.dims}{variable.shape}".encode())
-        sha.update(_bytes(variable.values))
+        sha.update(bits(variable.values))
         sha.update(_text(variable.attrs))
     kept = {name: value for name, value in attrs.items() if name not in _VOLATILE}
     sha.update(_text(kept))
@@ -153,7 +158,8 @@ def check(data: xr.Dataset, path: Path) -> None:
         )
 
 
-def _bytes(values: np.ndarray[Any, Any]) -> bytes:
+def bits(values: np.ndarray[Any, Any]) -> bytes:
+    """Return the values of an array as bytes, the same on every machine."""
     if values.dtype.kind in "OUST":
         return "\0".join(map(str, values.ravel())).encode()
     return np.ascontiguousarray(values).astype(values.dtype.newbyteorder("<")).tobytes()

@@ -112,7 +112,7 @@ class Saved:
         if kind != cls.kind:
             own, other = _HOLDS[cls.kind], _HOLDS.get(kind or "")
             holds = other[0] if other else "no result of a run"
-            use = f" Use {other[1]}.load(), or entangle.load_result(), which reads every kind." if other else ""
+            use = f" Use {other[1]}.load(), or entangle.load_result() for any kind." if other else ""
             raise ResultError(f"{path}: this file holds {holds}, not {own[0]}.{use}")
         return cls(data)
 

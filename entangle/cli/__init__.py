@@ -18,6 +18,8 @@ _COMMANDS: Final = {
     "clauses": "entangle.cli.clauses:command",
     "sample": "entangle.cli.sample:command",
     "compare": "entangle.cli.compare:command",
+    "diff": "entangle.cli.diff:command",
+    "verify": "entangle.cli.verify:command",
     "explain": "entangle.cli.explain:command",
     "channels": "entangle.cli.channels:command",
     "validate": "entangle.cli.validate:command",

@@ -75,7 +75,8 @@ def test_everything_is_labelled(data: xr.Dataset) -> None:
     assert data.rung_ever_count.dims == ("pact", "year", "rung")
     assert data.year.values.tolist() == [1, 2, 3, 4, 5, 6]
     assert data.year.attrs["units"] == "year"
-    assert data.cost.attrs["units"] == "stake units"
+    assert data.cost.attrs["units"] == "1"  # CF knows no units of stakes
+    assert "units of the stake" in data.cost.attrs["long_name"]
     assert all(variable.attrs["long_name"] and variable.attrs["units"] for variable in data.values())
 
 
@@ -112,7 +113,8 @@ def test_other_blocks_give_the_same_counts(
     for name, variable in result.data.items():
         if variable.dtype.kind == "i":
             assert (again.data[name] == variable).all(), name
-    xr.testing.assert_allclose(again.data, result.data, rtol=1e-6)
+    digests = ["histories_digest", "first"]  # of what blocks add up to, down to the last bit
+    xr.testing.assert_allclose(again.data.drop_vars(digests), result.data.drop_vars(digests), rtol=1e-6)
 
 
 def test_the_order_in_which_blocks_arrive_moves_no_bit(study: Study) -> None:
