@@ -6,9 +6,10 @@ keeps, for every stretch of neighbouring blocks, 64 bits for what the stretch ad
     sum over i of count[i] * w(i, salt)  modulo 2^64,
 
 with the outputs of SplitMix64 (Steele, Lea & Flood 2014, OOPSLA, 453-472), made odd, for the weights w: a
-count that changes, by whatever it is, changes the digest, and the digest of a sum is the sum of the digests. So the order in which stretches are played does not matter, two
-neighbours can be told as one, and the digests of all stretches add up to that of the counts in the file. Two
-different tables agree by chance with 2^-64. It guards against accidents; it is no signature.
+count that changes, by whatever it is, changes the digest, and the digest of a sum is the sum of the
+digests. So the order in which stretches are played does not matter, two neighbours can be told as one, and
+the digests of all stretches add up to that of the counts in the file. Two different tables agree by chance
+with 2^-64. It guards against accidents; it is no signature.
 """
 
 from __future__ import annotations
