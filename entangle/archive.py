@@ -22,6 +22,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
@@ -116,6 +117,7 @@ def keep(
         If there is no such pact.
     """
     path = Path(path)
+    require_zarr()
     numbers: Sequence[int] = range(histories) if isinstance(histories, int) else histories
     if len(numbers) == 0 or any(b <= a for a, b in pairwise(numbers)):
         raise ResultError("Histories to keep must be named in ascending order, and be at least one.")
@@ -140,6 +142,18 @@ def keep(
         if partial is not None:
             shutil.rmtree(partial, ignore_errors=True)
     return path
+
+
+def require_zarr() -> None:
+    """Refuse to go on without Zarr, which is not installed with this package unless it is asked for.
+
+    Raises
+    ------
+    RunError
+        If it is not there; says how to have it.
+    """
+    if find_spec("zarr") is None:
+        raise RunError('Kept folders need Zarr, which is not installed: pip install "entangle-pacts[zarr]".')
 
 
 def _write(
@@ -306,6 +320,7 @@ def open_kept(path: str | Path) -> xr.Dataset:
         If the folder or its manifest is missing, damaged or foreign, or a file is missing, of another size,
         or not in the manifest. Also later, when a chunk is read that is damaged.
     """
+    require_zarr()
     path = Path(path)
     manifest = _manifest(path)
     _listed(path, manifest)
@@ -363,6 +378,8 @@ def load_kept(
             if labels.tolist() == ["no", "yes"]:
                 values = variable.values == 1
             words[name] = (variable.dims, values, attrs)
+        elif variable.dtype == np.int16:
+            words[name] = (variable.dims, variable.values.astype(np.int64), variable.attrs)
     return found.assign(words)
 
 

@@ -51,10 +51,14 @@ def study_of(attrs: Mapping[str, Any], path: Path) -> Study:
     ResultError
         If there is none that can be read.
     """
+    from entangle import toml
     from entangle.study import Study
 
     try:
-        return Study.from_dict(json.loads(str(attrs["study"])))
+        told = json.loads(str(attrs["study"]))
+        if not isinstance(told, dict) or toml.deeper_than(told, toml.DEEPEST):
+            raise ValueError("no table, or tables nested too deeply")
+        return Study.from_dict(told)
     except StudyError as error:
         first = str(error).partition("\n")[0]
         raise refused(path, "study", "must be a study that this version reads", first, "") from None

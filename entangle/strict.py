@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 #: Most bytes that a file's arrays may take in memory when it is read whole, and in its texts and attributes.
 LARGEST: Final = 4 * 2**30
 LARGEST_TEXT: Final = 2**26
+#: Most texts of an array.
+MOST_TEXTS: Final = 2**16
 #: Most variables, and most attributes of one of them.
 _MOST: Final = 4096
 
@@ -131,9 +133,8 @@ def _text(array: Any, number: int, name: str, path: Path) -> int:
     """Return how many bytes the text of an array takes: each entry may refer to the same long one."""
     import numpy as np
 
-    most = LARGEST_TEXT // 64
-    if number > most:
-        raise refused(path, name, f"must hold at most {most:,} texts", f"{number:,}", _FOREIGN)
+    if number > MOST_TEXTS:
+        raise refused(path, name, f"must hold at most {MOST_TEXTS:,} texts", f"{number:,}", _FOREIGN)
     total = 0
     for place in np.ndindex(array.shape):
         total += 64 + len(array[place])

@@ -6,11 +6,20 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from entangle.errors import Problem, StudyError, nearest
 from entangle.files import write_whole
 
+#: Most bytes of a study: far more than any has.
+LARGEST: Final = 16 * 2**20
+
+#: Most tables within each other, and most characters at the head of a line in which a key is looked for.
+DEEPEST: Final = 64
+_HEAD: Final = 400
+
+_PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+"""
+_LONG_KEY = re.compile(rf"(?<![\w-])(?:{_PART}\.[ \t]*+){{{DEEPEST}}}")
 _HEADER = re.compile(r"^\s*\[(?!\[)\s*(?P<path>[^\[\]]+?)\s*\]\s*(?:#.*)?$")
 _KEY = re.compile(r"""^\s*(?P<path>[A-Za-z0-9_."'\- ]+?)\s*=""")
 
@@ -25,7 +34,12 @@ def read(path: str | Path) -> tuple[dict[str, Any], str]:
     """
     name = str(path)
     try:
-        text = Path(path).read_bytes().decode("utf-8")
+        with Path(path).open("rb") as stream:  # what is read is bounded, also of a file without an end
+            whole = stream.read(LARGEST + 1)
+        if len(whole) > LARGEST:
+            rule = f"the file must be at most {LARGEST // 2**20} MiB"
+            raise StudyError.single(rule=rule, got="more", source=name)
+        text = whole.decode("utf-8")
     except FileNotFoundError:
         raise StudyError.single(
             rule="the file does not exist", do=_siblings(Path(path)), source=name
@@ -41,7 +55,13 @@ def read(path: str | Path) -> tuple[dict[str, Any], str]:
             source=name,
         ) from None
     try:
-        return tomllib.loads(text), text
+        # the reader of TOML holds every beginning of a dotted key: the square of its length
+        if _LONG_KEY.search(text):
+            raise RecursionError
+        data = tomllib.loads(text)
+        if deeper_than(data, DEEPEST):
+            raise RecursionError
+        return data, text
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
         line = int(found.group(1)) if found else None
@@ -50,6 +70,25 @@ def read(path: str | Path) -> tuple[dict[str, Any], str]:
         column = f" in column {found.group(2)}" if found else ""
         problem = Problem((), f"this is not TOML: {rule}{column}", line=line)
         raise StudyError([problem], name) from None
+    except (RecursionError, ValueError) as error:  # brackets without end; a number of a million digits
+        deep = isinstance(error, RecursionError)
+        rule = "tables and lists must not be nested so deeply" if deep else "numbers must be shorter"
+        raise StudyError.single(rule=rule, source=name) from None
+
+
+def deeper_than(data: object, most: int) -> bool:
+    """Whether tables or lists are nested more than so many times; asks without recursion."""
+    level = [data]
+    for _ in range(most):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return False
+    return any(isinstance(outer, dict | list) for outer in level)
 
 
 def write(path: str | Path, data: Mapping[str, Any], *, comment: str = "") -> None:
@@ -80,6 +119,7 @@ def _lines(text: str) -> dict[tuple[str, ...], int]:
     lines: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()
     for number, line in enumerate(text.splitlines(), start=1):
+        line = line[:_HEAD]
         header = _HEADER.match(line)
         if header:
             table = _split(header["path"])

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     callback=writable,
     metavar="FILE",
-    help="Write the histories that are kept as netCDF.",
+    help="Write the histories that are kept as netCDF; if FILE ends in .zarr, as a folder, a part at a time.",
 )
 @json_option
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
@@ -90,6 +90,13 @@ def command(
     if (keep is None) != (keep_out is None):
         raise click.UsageError("--keep and --keep-out go together: how many histories, and where to.")
     _check(outcome)
+    folder = keep_out is not None and keep_out.suffix == ".zarr"
+    if keep_out is not None and folder:
+        from entangle.archive import require_zarr
+
+        require_zarr()
+        if keep_out.exists():
+            raise click.UsageError(f"--keep-out: there is already something at '{keep_out}'.")
     from entangle.files import write_dataset
     from entangle.study import Study
 
@@ -101,7 +108,7 @@ def command(
         result = loaded.decades(
             histories=histories,
             seed=seed,
-            keep=keep or (),
+            keep=() if folder else keep or (),
             executor=client,
             workers=workers,
             solving=solving,
@@ -110,7 +117,12 @@ def command(
     if out is not None:
         with written(out):
             result.save(out)
-    if keep_out is not None:
+    if keep_out is not None and folder:
+        from entangle import archive
+
+        assert keep is not None
+        archive.keep(loaded, keep_out, min(keep, result.number), seed=result.seed)
+    elif keep_out is not None:
         assert result.kept is not None
         with written(keep_out):
             write_dataset(result.kept, keep_out)
