@@ -143,7 +143,8 @@ def as_version_1(path: Path, out: Path) -> None:
     for variable in data.variables.values():
         variable.attrs.pop("coverage_content_type", None)
     kept = ("title", "summary", "source", "history", "method", "trajectories", "histories", "seed",
-            "confidence", "study", "fingerprint", "versions", "random_scheme", "draws", "draws_asked", "draws_left_out",
+            "confidence", "study", "fingerprint", "versions", "random_scheme", "draws", "draws_asked",
+            "draws_left_out",
             "no_pact", "parameters", "posterior_fingerprint", "posterior_sha256")  # fmt: skip
     attrs = {name: data.attrs[name] for name in kept if name in data.attrs}
     data.attrs = attrs | {

@@ -59,6 +59,8 @@ def imported(*arguments: str) -> set[str]:
                 "channels",
                 "clauses",
                 "compare",
+                "diff",
+                "verify",
                 "explain",
                 "sample",
                 "validate",
