@@ -337,9 +337,7 @@ class Ensemble(Saved):
         points = self._points()
         chosen = Points(tuple(points.numbers[i] for i in places), points.names, points.values[list(places)])
         posterior = {name: str(self.data.attrs[f"posterior_{name}"]) for name in ("fingerprint", "sha256")}
-        return at_points(
-            self.study, chosen, posterior, executor=executor, workers=workers, progress=progress
-        )
+        return at_points(self.study, chosen, posterior, executor=executor, workers=workers, progress=progress)
 
     # -- within ----------------------------------------------------------------------------------
 
