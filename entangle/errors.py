@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pydantic import BaseModel, ValidationError
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
@@ -42,6 +44,15 @@ class ConvergenceError(EntangleError):
 
 class RunError(EntangleError):
     """A run failed around its arithmetic: a process died, a cluster went away, a file cannot be written."""
+
+
+class JournalError(EntangleError):
+    """A journal that is damaged, foreign, or of another plan than the one it is to be used for."""
+
+    @classmethod
+    def at(cls, path: Path, *, rule: str, got: str = "", do: str = "") -> JournalError:
+        """Return the error for a file or folder: the rule, what came, and what to do."""
+        return cls(f"{path}: {rule}{f', got {got}' if got else ''}.{f' {do}.' if do else ''}")
 
 
 class ReproducibilityWarning(UserWarning):

@@ -7,7 +7,9 @@ order moves a bit.
 
 from __future__ import annotations
 
+import hashlib
 import os
+import pickle
 import sys
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import (
@@ -74,7 +76,8 @@ def worker_count(executor: Executor | Client | None, workers: int | None) -> int
             "executor must be a concurrent.futures.Executor or a distributed.Client, "
             f"got {type(executor).__name__}"
         )
-    return workers or processors()
+    # an executor does not say how many it has, but both of the standard library know
+    return workers or getattr(executor, "_max_workers", None) or processors()
 
 
 def completed(
@@ -92,7 +95,7 @@ def completed(
     function
         A pure function of a module, so that other processes can find it.
     shared
-        What all tasks share; sent to a cluster once.
+        What all tasks share; sent to a cluster once, and to each process of a pool once.
 
     Raises
     ------
@@ -141,6 +144,12 @@ def _writable(value: Any) -> Any:
     return made(parts)
 
 
+class _Absent(NamedTuple):
+    """What a worker answers that does not have what the tasks share."""
+
+    key: str
+
+
 def _on_executor(
     function: Callable[[S, int, int, int], R],
     shared: S,
@@ -148,21 +157,69 @@ def _on_executor(
     executor: Executor,
     window: int,
 ) -> Generator[tuple[Task, R], None, None]:
-    pending: dict[Future[R], Task] = {}
+    pending: dict[Future[R | _Absent], Task] = {}
+    submit = _sender(function, shared, executor, window)
     try:
         while True:
             for task in islice(tasks, window - len(pending)):
-                pending[executor.submit(function, shared, *task)] = task
+                pending[submit(task)] = task
             if not pending:
                 return
             for future in wait(pending, return_when=FIRST_COMPLETED).done:
-                yield pending.pop(future), future.result()
+                task, result = pending.pop(future), future.result()
+                if isinstance(result, _Absent):
+                    pending[submit(task, whole=True)] = task
+                else:
+                    yield task, result
     except (BrokenExecutor, CancelledError) as error:
         raise RunError(f"The executor failed before all blocks were done: {_reason(error)}.") from error
     finally:
         # an interrupt or an error: what has not begun never will
         for future in pending:
             future.cancel()
+
+
+def _sender(
+    function: Callable[[S, int, int, int], R], shared: S, executor: Executor, window: int
+) -> Callable[..., Future[R | _Absent]]:
+    """Return what submits a task, with as little as possible of what all of them share.
+
+    Threads share memory. Others may be processes, here or elsewhere, that are addressed by chance: the first
+    tasks, one for each worker, bring what is shared, and a worker that has not met it asks for it.
+    """
+    if isinstance(executor, ThreadPoolExecutor):
+        return lambda task, whole=False: executor.submit(function, shared, *task)
+    packed = pickle.dumps(shared, protocol=pickle.HIGHEST_PROTOCOL)
+    key = hashlib.sha256(packed).hexdigest()
+    left = window // WINDOW  # one for each worker
+
+    def submit(task: Task, *, whole: bool = False) -> Future[R | _Absent]:
+        nonlocal left
+        whole, left = whole or left > 0, left - 1
+        return executor.submit(_with_shared, function, key, packed if whole else None, task)
+
+    return submit
+
+
+def _with_shared(
+    function: Callable[[S, int, int, int], R], key: str, packed: bytes | None, task: Task
+) -> R | _Absent:
+    """Do a task in a worker that keeps what tasks share."""
+    shared = _SHARED.get(key)
+    if shared is None:
+        if packed is None:
+            return _Absent(key)
+        # in a tuple, since anything can be shared, also None
+        shared = (pickle.loads(packed),)
+        while len(_SHARED) >= _MOST_SHARED:
+            _SHARED.pop(next(iter(_SHARED)), None)
+        _SHARED[key] = shared
+    return function(shared[0], *task)
+
+
+#: What the tasks of the last runs share, in a worker: two runs may take turns on one pool.
+_SHARED: dict[str, tuple[Any]] = {}
+_MOST_SHARED = 2
 
 
 def _on_cluster(
