@@ -25,11 +25,13 @@ from entangle.attribution import COUNTERFACTUALS
 from entangle.between import between
 from entangle.contexts import SolvedContexts, solve_contexts
 from entangle.digests import Digests, Words, hashed
-from entangle.executors import Task, completed, worker_count, writable
+from entangle.executors import Task, worker_count, writable
 from entangle.expectations import EVENTS
 from entangle.outlook import outlook
+from entangle.playing import fill, opened, played
 from entangle.questions import GIVEN, HAPPENED, HELD, Counts
 from entangle.solving import EMPTY
+from entangle.work import Outline, Work
 from entangle_kernels import census as kernel
 from entangle_kernels import decades as histories
 from entangle_kernels import tally
@@ -40,6 +42,7 @@ from entangle_kernels.peace import Contexts, Peace
 if TYPE_CHECKING:
     from distributed import Client
 
+    from entangle.journal.folder import Keeper
     from entangle.study import Study
 
 #: Histories in a task: the unit within which floating sums run.
@@ -47,8 +50,9 @@ BLOCK: Final = 16_384
 #: The other rules by which bound disputes are played again: the partners' own no-pact policies.
 RULES: Final = COUNTERFACTUALS[:2]
 
-_FLOATING: Final = ("yearly", "passage", "strength")
-_WHOLE: Final = tuple(name for name in Census._fields if name not in (*_FLOATING, "ever"))
+#: What is floating in a census.
+FLOATING: Final = ("yearly", "passage", "strength")
+_WHOLE: Final = tuple(name for name in Census._fields if name not in (*FLOATING, "ever"))
 #: A double is a whole multiple of 2 to the power of minus this.
 _FINEST: Final = 1074
 
@@ -153,25 +157,65 @@ def count_histories(
     workers: int | None = None,
     solving: Callable[[int, int], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    keeper: Keeper | None = None,
 ) -> Histories:
-    """Solve every pact's contexts, play histories, and add them up; see :meth:`entangle.Study.decades`."""
+    """Solve every pact's contexts, play histories, and add them up; see :meth:`entangle.Study.decades`.
+
+    Parameters
+    ----------
+    keeper
+        Where blocks are kept, and those that were are found.
+    """
     worker_count(executor, workers)
     began = time.perf_counter()
-    solved, empty, plan = prepared(study, workers, solving)
-    solved_at = time.perf_counter()
-    total, merging, digests = _Total(), 0.0, Digests(1)
-    whole, done = -(-number // BLOCK), 0
-    with closing(completed(play, plan, blocks(seed, number), executor=executor, workers=workers)) as stream:
-        for task, part in stream:
-            arrived = time.perf_counter()
-            total.add(part)
-            digests.add(task.first // BLOCK, digest_of(part))
-            merging += time.perf_counter() - arrived
-            done += 1
-            if progress is not None:
-                progress(done, whole)
+    told = outline(study, number=number, seed=seed)
+    with opened(keeper, told):
+        solved, empty, plan = prepared(study, workers, solving)
+        work = _work(told, plan)
+        if keeper is not None:
+            keeper.begin(work)
+        solved_at = time.perf_counter()
+        total, merging, digests = _Total(), 0.0, Digests(1)
+        stream = played(work, 0, number, keeper=keeper, executor=executor, workers=workers, progress=progress)
+        with closing(stream):
+            for task, part in stream:
+                arrived = time.perf_counter()
+                total.add(part)
+                digests.add(task.first // BLOCK, digest_of(part))
+                merging += time.perf_counter() - arrived
     timing = Timing(solved_at - began, time.perf_counter() - solved_at, merging)
     return Histories(total.part(), solved, empty, number, digests, timing)
+
+
+def play_share(
+    study: Study,
+    keeper: Keeper,
+    *,
+    number: int,
+    seed: int,
+    executor: Executor | Client | None = None,
+    workers: int | None = None,
+    solving: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Play the keeper's share of some histories and keep it; as :func:`count_histories`."""
+    worker_count(executor, workers)
+    told = outline(study, number=number, seed=seed)
+    with opened(keeper, told):
+        work = _work(told, prepared(study, workers, solving)[2])
+        keeper.begin(work)
+        fill(work, keeper, executor=executor, workers=workers, progress=progress)
+
+
+def outline(study: Study, *, number: int, seed: int) -> Outline:
+    """Return what is known of some histories before any context is solved."""
+    return Outline("histories", study, seed, number, BLOCK, {})
+
+
+def _work(told: Outline, plan: Plan) -> Work[Plan, Part]:
+    from entangle.layouts import Histories as Layout
+
+    return Work(play, plan, told.seed, BLOCK, outline=told, layout=Layout(plan))
 
 
 def prepared(
@@ -191,14 +235,17 @@ def prepared(
     return solved, empty, plan
 
 
+def nothing(own: Played, *, size: int, years: int) -> Census:
+    """Return the census of no histories yet under a pact, with room for `size` of them."""
+    questions = Questions(HAPPENED, HELD, GIVEN, own.expected, own.strength)
+    return kernel.nothing(questions, events=len(EVENTS), size=size, years=years, others=len(RULES))
+
+
 def play(plan: Plan, seed: int, first: int, size: int) -> Part:
     """Return what histories `first` ... `first + size - 1` add up to under every pact."""
     plan = writable(plan)
     asked = [Questions(HAPPENED, HELD, GIVEN, own.expected, own.strength) for own in plan.pacts]
-    counts = [
-        kernel.nothing(questions, events=len(EVENTS), size=size, years=plan.years, others=len(RULES))
-        for questions in asked
-    ]
+    counts = [nothing(own, size=size, years=plan.years) for own in plan.pacts]
     products = np.zeros((len(plan.pacts), histories.LEVELS, plan.years), np.int64)
     for start in range(0, size, histories.BATCH):
         which = {"seed": seed, "first": first + start}
@@ -212,8 +259,8 @@ def play(plan: Plan, seed: int, first: int, size: int) -> Part:
             kernel.count(found, questions, own.peace, kept[i], others, start=start)
             products[i] += kernel.products(kept[i], kept[plan.none])
     shared = tally.common_bits(np.stack([found.ever for found in counts]))
-    nothing = np.empty(0, np.uint64)
-    return Part(tuple(found._replace(ever=nothing) for found in counts), shared, products)
+    none = np.empty(0, np.uint64)
+    return Part(tuple(found._replace(ever=none) for found in counts), shared, products)
 
 
 def _played(study: Study, name: str, solved: SolvedContexts, workers: int | None) -> Played:
@@ -246,7 +293,7 @@ class _Total:
 
     def add(self, part: Part) -> None:
         """Add the sums of a block."""
-        floating = [{name: _exactly(getattr(own, name)) for name in _FLOATING} for own in part.counts]
+        floating = [{name: _exactly(getattr(own, name)) for name in FLOATING} for own in part.counts]
         if self._whole is None:
             self._whole, self._floating = part, floating
             return
@@ -255,7 +302,7 @@ class _Total:
             for mine, theirs in zip(self._whole.counts, part.counts, strict=True)
         ]
         for total, more in zip(self._floating, floating, strict=True):
-            for name in _FLOATING:
+            for name in FLOATING:
                 total[name] = total[name] + more[name]
         self._whole = Part(
             tuple(counts), self._whole.shared + part.shared, self._whole.products + part.products

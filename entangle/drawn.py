@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
 from functools import lru_cache
@@ -24,15 +24,17 @@ import numpy as np
 from entangle import attribution
 from entangle.blocks import Part, Plan, play
 from entangle.errors import DisagreementWarning, RunError, StudyError
-from entangle.executors import Task, completed, worker_count
+from entangle.executors import worker_count
 from entangle.fit.draws import drawn, shipped
 from entangle.fit.draws import draws as drawn_points
 from entangle.lowering import Setting, games, lower
 from entangle.outcomes import OUTCOMES
 from entangle.pact import Pact
+from entangle.playing import fill, opened, played
 from entangle.questions import outcomes_alone
 from entangle.solving import EMPTY, Prepared
 from entangle.two_levels import Counts, Floats, difference_variance
+from entangle.work import Outline, Work
 from entangle_kernels import equilibrium
 from entangle_kernels.game import Game
 from entangle_kernels.quantise import digest
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from entangle.ensemble import Ensemble
+    from entangle.journal.folder import Keeper
     from entangle.study import Study
 
 #: Most trajectories of a draw unless more are asked for: enough that a share of 1 in 1000 is known to a tenth
@@ -160,6 +163,7 @@ def run(
     executor: Executor | Client | None = None,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    keeper: Keeper | None = None,
 ) -> Ensemble:
     """Return a study at the first `draws` draws of a posterior; see :meth:`entangle.Study.run`.
 
@@ -174,6 +178,8 @@ def run(
         Where draws are computed; threads of this process if not given.
     progress
         Called with (draws done, draws in all) in this thread.
+    keeper
+        Where draws are kept, and those that were are found.
 
     Raises
     ------
@@ -188,15 +194,27 @@ def run(
         If counts contradict the exact probabilities of a draw.
     """
     worker_count(executor, workers)  # a wrong argument is told before any work
+    points, made = points_of(draws, posterior)
+    return at_points(
+        study, points, made, executor=executor, workers=workers, progress=progress, keeper=keeper
+    )
+
+
+def points_of(draws: int, posterior: xr.DataTree | str | Path | None) -> tuple[Points, dict[str, str]]:
+    """Return the first draws of a posterior, and what names it: the fit that made it, the file that holds it.
+
+    Raises
+    ------
+    StudyError
+        If there are not as many draws.
+    """
     tree = _fit(posterior)
     found = drawn_points(draws, posterior=tree)
     names = tuple(found[0])
     points = Points(
         tuple(range(draws)), names, np.array([[point[name] for name in names] for point in found], np.float64)
     )
-    # what names a posterior: the fit that made it, and the file that holds it
-    made = {name: str(tree.attrs.get(name, "unknown")) for name in ("fingerprint", "sha256")}
-    return at_points(study, points, made, executor=executor, workers=workers, progress=progress)
+    return points, {name: str(tree.attrs.get(name, "unknown")) for name in ("fingerprint", "sha256")}
 
 
 def at_points(
@@ -207,6 +225,7 @@ def at_points(
     executor: Executor | Client | None = None,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    keeper: Keeper | None = None,
 ) -> Ensemble:
     """Return a study at given draws; as :func:`run`.
 
@@ -216,6 +235,60 @@ def at_points(
         Fingerprint and checksum of the fit that the draws are from.
     """
     from entangle.ensemble import Ensemble, tabulate
+
+    work = _work(study, points, posterior)
+    assert work.outline is not None
+    found: dict[int, Found] = {}
+    total, failed = len(points.numbers), 0
+    with opened(keeper, work.outline):
+        if keeper is not None:
+            keeper.begin(work)
+        stream = played(work, 0, total, keeper=keeper, executor=executor, workers=workers, progress=progress)
+        with closing(stream):
+            for task, one in stream:
+                if one is None:
+                    failed += 1
+                else:
+                    found[task.first] = one
+                if 2 * failed > total:
+                    raise RunError(
+                        f"More than half of {total} draws could not be solved. Lower `precision` in the "
+                        "table [parameters], or use another posterior."
+                    )
+    made = Ensemble(tabulate(study, points, found, posterior, trajectories=work.shared.trajectories))
+    wrong = made.disagreements()
+    if wrong:
+        warnings.warn(
+            "Counted and exact probabilities contradict each other (chance of that below 1e-9 each): "
+            f"{'; '.join(wrong)}. Do not use these numbers, and report the study.",
+            DisagreementWarning,
+            stacklevel=4,
+        )
+    return made
+
+
+def play_share(
+    study: Study,
+    points: Points,
+    posterior: Mapping[str, str],
+    keeper: Keeper,
+    *,
+    executor: Executor | Client | None = None,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Solve and play the keeper's share of the draws and keep it; as :func:`at_points`."""
+    worker_count(executor, workers)
+    work = _work(study, points, posterior)
+    assert work.outline is not None
+    with opened(keeper, work.outline):
+        keeper.begin(work)
+        fill(work, keeper, executor=executor, workers=workers, progress=progress)
+
+
+def _work(study: Study, points: Points, posterior: Mapping[str, str]) -> Work[_Shared, Found | None]:
+    """Return the run of a study at given draws."""
+    from entangle.layouts import Draws
 
     settings = study.simulation
     if settings.until is not None:
@@ -229,32 +302,16 @@ def at_points(
     trajectories = settings.trajectories if settings.attribution else 0
     _check(trajectories, points)
     shared = _Shared(json.dumps(study.to_dict()), points, trajectories)
-    found: dict[int, Found] = {}
-    total, failed = len(points.numbers), 0
-    stream = completed(play_draw, shared, _tasks(settings.seed, total), executor=executor, workers=workers)
-    with closing(stream):  # an interrupt withdraws what has not begun
-        for task, one in stream:
-            if one is None:
-                failed += 1
-            else:
-                found[task.first] = one
-            if 2 * failed > total:
-                raise RunError(
-                    f"More than half of {total} draws could not be solved. Lower `precision` in the table "
-                    "[parameters], or use another posterior."
-                )
-            if progress is not None:
-                progress(len(found) + failed, total)
-    made = Ensemble(tabulate(study, points, found, posterior, trajectories=trajectories))
-    wrong = made.disagreements()
-    if wrong:
-        warnings.warn(
-            "Counted and exact probabilities contradict each other (chance of that below 1e-9 each): "
-            f"{'; '.join(wrong)}. Do not use these numbers, and report the study.",
-            DisagreementWarning,
-            stacklevel=4,
-        )
-    return made
+    # the draws themselves: whoever goes on needs no posterior
+    more = {
+        "posterior": dict(posterior),
+        "parameters": points.names,
+        "draws": points.numbers,
+        "values": points.values.tolist(),
+    }
+    outline = Outline("draws", study, settings.seed, len(points.numbers), 1, more)
+    layout = Draws(len(study.pacts), trajectories)
+    return Work(play_draw, shared, settings.seed, 1, outline=outline, layout=layout)
 
 
 def study_at(study: Study, point: Mapping[str, float]) -> Study:
@@ -337,11 +394,6 @@ def _check(trajectories: int, points: Points) -> None:
             rule="must not exceed 2^64 over all draws together",
             got=f"{trajectories} for each of {max(points.numbers) + 1} draws",
         )
-
-
-def _tasks(seed: int, number: int) -> Iterator[Task]:
-    for i in range(number):
-        yield Task(seed, i, 1)
 
 
 def _solved(study: Study, *, empty: bool) -> dict[str, Prepared]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -13,14 +13,18 @@ import numpy as np
 from entangle import attribution, until
 from entangle.blocks import BLOCK, STRETCH, Counts, Part, Plan, play
 from entangle.digests import Digests
-from entangle.executors import Task, completed, processors, worker_count
+from entangle.executors import processors, worker_count
+from entangle.playing import fill, opened, played
 from entangle.solving import EMPTY, Prepared, prepare
+from entangle.work import Outline, Work
 from entangle_kernels import tally as core
 from entangle_kernels.exact import CELLS
 
 if TYPE_CHECKING:
     from distributed import Client
 
+    from entangle.journal.folder import Keeper
+    from entangle.layouts import Disputes
     from entangle.result import Result
     from entangle.study import Study
 
@@ -109,6 +113,7 @@ def run(
     executor: Executor | Client | None = None,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    keeper: Keeper | None = None,
 ) -> Result:
     """Return the counts of a simulation as the study asks for it, beside the exact probabilities.
 
@@ -120,13 +125,17 @@ def run(
         Number of threads when no executor is given; the processors available if not given.
     progress
         Called with (blocks done, blocks in all) in this thread. A block is played under every pact.
+    keeper
+        Where blocks are kept, and those that were are found.
 
     Raises
     ------
     ConvergenceError
         If a pact's equilibrium could not be found.
+    JournalError
+        If what is kept is damaged, or of another plan.
     RunError
-        If the executor's processes or the cluster failed.
+        If the executor's processes or the cluster failed, or blocks cannot be kept.
 
     Warns
     -----
@@ -136,28 +145,66 @@ def run(
     from entangle.tabulate import tabulate
 
     worker_count(executor, workers)  # a wrong argument is told before any work
-    pacts, plan, known = prepared(study, workers=workers)
-    settings = study.simulation
+    with opened(keeper, outline(study)):
+        pacts, plan, known = prepared(study, workers=workers)
+        settings = study.simulation
+        if keeper is not None:
+            keeper.begin(_work(study, until.watching(study, plan, list(pacts.values()))))
 
-    def play_on(plan: Plan, first: int, size: int) -> Tally:
-        return simulate(
-            plan,
-            seed=settings.seed,
-            first=first,
-            trajectories=size,
-            executor=executor,
-            workers=workers,
-            progress=progress,
-        )
+        def play_on(plan: Plan, first: int, size: int) -> Tally:
+            return _counted(
+                _work(study, plan),
+                first,
+                size,
+                keeper=keeper,
+                executor=executor,
+                workers=workers,
+                progress=progress,
+            )
 
-    stops: list[until.Stop] = []
-    if settings.until is None:
-        counted = play_on(plan, 0, settings.trajectories)
-    else:
-        counted, stops = until.run(study, plan, list(pacts.values()), play_on)
+        stops: list[until.Stop] = []
+        if settings.until is None:
+            counted = play_on(plan, 0, settings.trajectories)
+        else:
+            counted, stops = until.run(study, plan, list(pacts.values()), play_on)
     result = tabulate(study, pacts, known, tally=counted, stops=stops)
     result.warn_of_disagreement()
     return result
+
+
+def play_share(
+    study: Study,
+    keeper: Keeper,
+    *,
+    executor: Executor | Client | None = None,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Play the keeper's share of a simulation and keep it; arguments and errors as of :func:`run`."""
+    worker_count(executor, workers)
+    with opened(keeper, outline(study)):
+        _, plan, _ = prepared(study, workers=workers)
+        work = _work(study, plan)
+        keeper.begin(work)
+        fill(work, keeper, executor=executor, workers=workers, progress=progress)
+
+
+def outline(study: Study) -> Outline:
+    """Return what is known of a simulation before any game is solved."""
+    settings = study.simulation
+    return Outline("disputes", study, settings.seed, settings.trajectories, BLOCK, {})
+
+
+def _work(study: Study, plan: Plan) -> Work[Plan, Part]:
+    from entangle.layouts import Disputes
+
+    return _playing(plan, study.simulation.seed, outline(study), Disputes(plan))
+
+
+def _playing(
+    plan: Plan, seed: int, outline: Outline | None = None, layout: Disputes | None = None
+) -> Work[Plan, Part]:
+    return Work(play, plan, seed, BLOCK, max(_MOST_BLOCKS // len(plan.worlds), 1), outline, layout)
 
 
 def simulate(
@@ -171,22 +218,28 @@ def simulate(
     progress: Callable[[int, int], None] | None = None,
 ) -> Tally:
     """Count how trajectories `first` ... `first + trajectories - 1` end in each world of `plan`."""
-    blocks = -(-trajectories // BLOCK)
-    # tasks long enough to be worth sending, short enough that no worker idles at the end
-    share = blocks // (8 * worker_count(executor, workers))
-    most = max(_MOST_BLOCKS // len(plan.worlds), 1)
-    step = BLOCK * min(max(share, 1), most)
-    counted = Tally.empty(len(plan.worlds))
-    done = 0
-    stream = completed(
-        play, plan, _tasks(seed, first, trajectories, step), executor=executor, workers=workers
+    return _counted(
+        _playing(plan, seed), first, trajectories, executor=executor, workers=workers, progress=progress
     )
-    with closing(stream):  # an interrupt withdraws what has not begun
+
+
+def _counted(
+    work: Work[Plan, Part],
+    first: int,
+    size: int,
+    *,
+    keeper: Keeper | None = None,
+    executor: Executor | Client | None,
+    workers: int | None,
+    progress: Callable[[int, int], None] | None,
+) -> Tally:
+    counted = Tally.empty(len(work.shared.worlds))
+    stream = played(
+        work, first, first + size, keeper=keeper, executor=executor, workers=workers, progress=progress
+    )
+    with closing(stream):
         for task, part in stream:
             counted.add(task.first, part)
-            done += -(-task.size // BLOCK)
-            if progress is not None:
-                progress(done, blocks)
     return counted
 
 
@@ -227,9 +280,3 @@ def prepared(
         none = len(pacts)
         plan = Plan((*plan.worlds, empty.tables), (*rivals, None), paired=True)
     return pacts, plan, attribution.marginals(pacts, empty, others, none=none)
-
-
-def _tasks(seed: int, first: int, trajectories: int, step: int) -> Iterator[Task]:
-    """Yield the tasks in order, without ever listing them."""
-    for start in range(0, trajectories, step):
-        yield Task(seed, first + start, min(step, trajectories - start))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from entangle.decades_result import Decades
     from entangle.ensemble import Ensemble
+    from entangle.journal.folder import Journal
     from entangle.result import Result
     from entangle.sampling import GivenOutcome
 
@@ -193,6 +194,7 @@ class Study(Table):
         executor: Executor | Client | None = None,
         workers: int | None = None,
         progress: Callable[[int, int], None] | None = None,
+        journal: str | Path | None = None,
     ) -> Result: ...
 
     @overload
@@ -208,6 +210,7 @@ class Study(Table):
         executor: Executor | Client | None = None,
         workers: int | None = None,
         progress: Callable[[int, int], None] | None = None,
+        journal: str | Path | None = None,
     ) -> Ensemble: ...
 
     def run(
@@ -222,6 +225,7 @@ class Study(Table):
         executor: Executor | Client | None = None,
         workers: int | None = None,
         progress: Callable[[int, int], None] | None = None,
+        journal: str | Path | None = None,
     ) -> Result | Ensemble:
         """Simulate crises under every pact and return counts with intervals beside the exact values.
 
@@ -256,6 +260,10 @@ class Study(Table):
         progress
             Called with (blocks done, blocks in all) after each block; with `draws`, with (draws done, draws
             in all) after each draw.
+        journal
+            Folder in which blocks (with `draws`, draws) are kept as they are done, so that a run that ended
+            before its time goes on where it was: with the same call, or :func:`entangle.resuming.resume`. It
+            is made if it is not there. See ``docs/clusters.md``.
 
         Returns
         -------
@@ -270,27 +278,26 @@ class Study(Table):
             If a pact's equilibrium could not be found; says the residual. With `draws`, a draw without a
             solution is left out instead, and told.
         RunError
-            If more than half of the draws have no solution.
+            If more than half of the draws have no solution, the executor failed, or the journal cannot be
+            written.
+        JournalError
+            If the journal is damaged, foreign or of another plan.
         """
-        given = {
-            "trajectories": trajectories,
-            "seed": seed,
-            "until": None if until is None else dict(until),
-            "attribution": attribution,
-        }
+        keeper = _keeper(journal)
+        asked = self.asked(
+            trajectories=trajectories, seed=seed, until=until, attribution=attribution, draws=draws
+        )
         if draws is not None:
             from entangle import drawn
 
-            if trajectories is None:
-                given["trajectories"] = min(self.simulation.trajectories, drawn.TRAJECTORIES)
-            settings = self.simulation.replace(**{k: v for k, v in given.items() if v is not None})
             return drawn.run(
-                self.replace(simulation=settings),
+                asked,
                 draws=draws,
                 posterior=posterior,
                 executor=executor,
                 workers=workers,
                 progress=progress,
+                keeper=keeper,
             )
         if posterior is not None:
             raise StudyError.single(
@@ -300,8 +307,36 @@ class Study(Table):
             )
         from entangle.engine import run
 
+        return run(asked, executor=executor, workers=workers, progress=progress, keeper=keeper)
+
+    def asked(
+        self,
+        *,
+        trajectories: int | None = None,
+        seed: int | None = None,
+        until: Mapping[str, float] | None = None,
+        attribution: bool | None = None,
+        draws: int | None = None,
+    ) -> Self:
+        """Return the study with the settings that :meth:`run` with these arguments runs it with.
+
+        Raises
+        ------
+        StudyError
+            If an argument breaks a rule.
+        """
+        given: dict[str, Any] = {
+            "trajectories": trajectories,
+            "seed": seed,
+            "until": None if until is None else dict(until),
+            "attribution": attribution,
+        }
+        if draws is not None and trajectories is None:
+            from entangle.drawn import TRAJECTORIES
+
+            given["trajectories"] = min(self.simulation.trajectories, TRAJECTORIES)
         settings = self.simulation.replace(**{k: v for k, v in given.items() if v is not None})
-        return run(self.replace(simulation=settings), executor=executor, workers=workers, progress=progress)
+        return self.replace(simulation=settings)
 
     def clauses(self, *, pacts: Sequence[str] | None = None, workers: int | None = None) -> xr.Dataset:
         """Return what every clause of a pact does to every outcome, exactly.
@@ -382,6 +417,7 @@ class Study(Table):
         workers: int | None = None,
         solving: Callable[[int, int], None] | None = None,
         progress: Callable[[int, int], None] | None = None,
+        journal: str | Path | None = None,
     ) -> Decades:
         """Play histories of years and crises under every pact, as the table [peacetime] says.
 
@@ -401,6 +437,8 @@ class Study(Table):
         solving, progress
             Called with (contexts solved, contexts known to be needed) while crises are solved, and with
             (blocks done, blocks in all) while histories are played.
+        journal
+            As for :meth:`run`. Histories that are kept whole are not in it.
 
         Returns
         -------
@@ -414,6 +452,10 @@ class Study(Table):
             If an argument breaks a rule.
         ConvergenceError
             If a context's equilibrium could not be found; names the pact and the context.
+        JournalError
+            If the journal is damaged, foreign or of another plan.
+        RunError
+            If the executor failed, or the journal cannot be written.
         """
         from entangle.decades import count_histories
         from entangle.decades_data import tabulated
@@ -439,6 +481,7 @@ class Study(Table):
             workers=workers,
             solving=solving,
             progress=progress,
+            keeper=_keeper(journal),
         )
         whole = None
         if len(kept) > 0:
@@ -648,6 +691,14 @@ class Study(Table):
                     do="Remove it, or seat another challenger",
                 )
         return self
+
+
+def _keeper(journal: str | Path | None) -> Journal | None:
+    if journal is None:
+        return None
+    from entangle.journal.folder import Journal
+
+    return Journal(journal)
 
 
 def _without_words(value: Any) -> Any:

@@ -78,7 +78,7 @@ def run(
     if not settings.until:  # an empty table asks for nothing
         return simulate(plan, 0, settings.trajectories), []
     asked = targets(settings.until, pacts, confidence=settings.confidence)
-    watching = plan._replace(watched=tuple((target.world, target.outcome) for target in asked))
+    watching = _watching(plan, asked)
     counted = simulate(watching, 0, min(_stretch(asked, [0] * len(asked)), settings.trajectories))
     while asked and counted.trajectories < settings.trajectories:
         stretch = _stretch(asked, counted.watch()[:, :, 0].sum(axis=0).tolist())
@@ -99,6 +99,18 @@ def run(
             )
         stops.append(Stop(target, stopped))
     return counted, stops
+
+
+def watching(study: Study, plan: Plan, pacts: Sequence[Prepared]) -> Plan:
+    """Return the plan that :func:`run` plays: it watches, block by block, what is asked for."""
+    settings = study.simulation
+    if not settings.until:
+        return plan
+    return _watching(plan, targets(settings.until, pacts, confidence=settings.confidence))
+
+
+def _watching(plan: Plan, asked: Sequence[Target]) -> Plan:
+    return plan._replace(watched=tuple((target.world, target.outcome) for target in asked))
 
 
 def targets(

@@ -1,7 +1,7 @@
 """A run as a plan: what is played, on which blocks, and what it is worth, to the last bit.
 
-Whatever is to be simulated, disputes, histories or draws, is some number of *units*. They are played in blocks
-of neighbouring units, and what a block gives is a pure function of the plan and the block: it does not
+Whatever is to be simulated, disputes, histories or draws, is some number of *units*. They are played in
+blocks of neighbouring units, and what a block gives is a pure function of the plan and the block: it does not
 matter who plays it, when, or with which others. The plan is told in data alone, and its *fingerprint* is the
 SHA-256 over all that can move a bit of the result: the study, the seed, the number of units, the size of a
 block, how random words are used, the solved games as the blocks read them, and what reckons with them.
@@ -133,26 +133,41 @@ class Work(Generic[S, R]):
 
     Parameters
     ----------
-    outline
-        What it is.
     function, shared
         A task of `size` units from `first` on gives ``function(shared, seed, first, size)``.
-    layout
-        How that is told in arrays.
+    seed, block
+        Key of the random numbers; units in a block.
     most
         Most blocks in a task.
+    outline, layout
+        What is run, and how what a task gives is told in arrays: for whoever keeps it.
     """
 
-    outline: Outline
     function: Callable[[S, int, int, int], R]
     shared: S
-    layout: Layout[R]
+    seed: int
+    block: int
     most: int = 1
+    outline: Outline | None = None
+    layout: Layout[R] | None = None
 
     @cached_property
     def plan(self) -> dict[str, Any]:
         """The whole plan, as plain data."""
+        assert self.outline is not None
         return {**self.outline.plan, "tables": digest(self.shared)}
+
+    @property
+    def number(self) -> int:
+        """How many units there are, or may be at most."""
+        assert self.outline is not None
+        return self.outline.number
+
+    @property
+    def told(self) -> Layout[R]:
+        """How what a task gives is told in arrays."""
+        assert self.layout is not None
+        return self.layout
 
 
 def fingerprint(plan: Mapping[str, Any]) -> str:

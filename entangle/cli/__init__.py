@@ -14,6 +14,9 @@ import click
 _COMMANDS: Final = {
     "run": "entangle.cli.run:command",
     "decades": "entangle.cli.decades:command",
+    "resume": "entangle.cli.resume:command",
+    "merge": "entangle.cli.merge:command",
+    "journal": "entangle.cli.journal:command",
     "exact": "entangle.cli.exact:command",
     "clauses": "entangle.cli.clauses:command",
     "sample": "entangle.cli.sample:command",
@@ -63,13 +66,13 @@ class Lazy(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; turn this package's errors into a message and an exit code."""
-        from entangle.errors import DataError, EntangleError, ResultError, StudyError
+        from entangle.errors import DataError, EntangleError, JournalError, ResultError, StudyError
 
         try:
             return super().invoke(ctx)
         except EntangleError as error:
             click.echo(str(error), err=True)
-            bad_input = isinstance(error, StudyError | DataError | ResultError)
+            bad_input = isinstance(error, StudyError | DataError | ResultError | JournalError)
             ctx.exit(BAD_INPUT if bad_input else FAILED)
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)

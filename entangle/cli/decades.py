@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from entangle.cli.journals import alone, journal_option, kept, shard_option, tell
 from entangle.cli.output import draw, json_option, out_option, plot_option, study_argument, writable, written
 from entangle.cli.running import (
     bar,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from entangle.decades_result import Decades
+    from entangle.shards import Shard
     from entangle.study import Study
 
 
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 @seed_option
 @workers_option
 @scheduler_option
+@journal_option
+@shard_option
 @out_option("Write the result as netCDF.")
 @plot_option("risks over the years, or how long the pacts live")
 @click.option(
@@ -67,6 +71,8 @@ def command(
     seed: int | None,
     workers: int | None,
     scheduler: str | None,
+    journal: Path | None,
+    shard: Shard | None,
     out: Path | None,
     plot: Path | None,
     kind: str | None,
@@ -89,6 +95,7 @@ def command(
         raise click.UsageError("--outcome goes with --kind risk; the lives of pacts have none.")
     if (keep is None) != (keep_out is None):
         raise click.UsageError("--keep and --keep-out go together: how many histories, and where to.")
+    alone(shard, journal, out=out, plot=plot, keep=keep, json=as_json)
     _check(outcome)
     folder = keep_out is not None and keep_out.suffix == ".zarr"
     if keep_out is not None and folder:
@@ -104,7 +111,25 @@ def command(
     if kind == "survival":
         _check_lives(loaded)
     steps = "solving contexts", "playing histories"
-    with cluster(scheduler) as client, bar(*steps, quiet=quiet) as (solving, progress):
+    with kept(journal), cluster(scheduler) as client, bar(*steps, quiet=quiet) as (solving, progress):
+        if shard is not None:
+            assert journal is not None
+            from entangle.resuming import decades_shard
+
+            settings = loaded.simulation
+            status = decades_shard(
+                loaded,
+                shard,
+                journal=journal,
+                histories=settings.histories if histories is None else histories,
+                seed=settings.seed if seed is None else seed,
+                executor=client,
+                workers=workers,
+                solving=solving,
+                progress=progress,
+            )
+            tell(status, quiet=quiet)
+            return
         result = loaded.decades(
             histories=histories,
             seed=seed,
@@ -113,6 +138,7 @@ def command(
             workers=workers,
             solving=solving,
             progress=progress,
+            journal=journal,
         )
     if out is not None:
         with written(out):

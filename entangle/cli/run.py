@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from entangle.cli.journals import alone, journal_option, kept, shard_option, tell
 from entangle.cli.output import (
     deliver,
     draw,
@@ -29,6 +30,7 @@ from entangle.cli.running import (
 if TYPE_CHECKING:
     from entangle.ensemble import Ensemble
     from entangle.result import Result
+    from entangle.shards import Shard
 
 
 def _errors(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, float] | None:
@@ -83,6 +85,8 @@ def _errors(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> di
     metavar="FILE",
     help="Posterior of a fit to draw from; else the one that comes with the package.",
 )
+@journal_option
+@shard_option
 @out_option("Write the result as netCDF.")
 @plot_option("the escalation ladder, or with --draws what the parameters leave open")
 @json_option
@@ -97,6 +101,8 @@ def command(
     attribution: bool | None,
     draws: int | None,
     posterior: Path | None,
+    journal: Path | None,
+    shard: Shard | None,
     out: Path | None,
     plot: Path | None,
     as_json: bool,
@@ -113,18 +119,38 @@ def command(
         raise click.UsageError("--posterior is where --draws come from; say how many.")
     if draws is not None and until is not None:
         raise click.UsageError("--until does not go with --draws: every draw has as many trajectories.")
+    alone(shard, journal, out=out, plot=plot, json=as_json)
     from entangle.errors import DisagreementWarning
     from entangle.result import Result
+    from entangle.resuming import run_shard
     from entangle.study import Study
 
     loaded = Study.load(study)
     step = "simulating" if draws is None else "solving draws"
     with (
+        kept(journal),
         cluster(scheduler) as client,
         bar(step, quiet=quiet) as (progress,),
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore", DisagreementWarning)  # told below, more loudly
+        if shard is not None:
+            assert journal is not None
+            asked = loaded.asked(
+                trajectories=trajectories, seed=seed, until=until, attribution=attribution, draws=draws
+            )
+            status = run_shard(
+                asked,
+                shard,
+                journal=journal,
+                draws=draws,
+                posterior=posterior,
+                executor=client,
+                workers=workers,
+                progress=progress,
+            )
+            tell(status, quiet=quiet)
+            return
         if draws is None:
             made: Result | Ensemble = loaded.run(
                 trajectories=trajectories,
@@ -134,6 +160,7 @@ def command(
                 executor=client,
                 workers=workers,
                 progress=progress,
+                journal=journal,
             )
         else:
             made = loaded.run(
@@ -145,6 +172,7 @@ def command(
                 executor=client,
                 workers=workers,
                 progress=progress,
+                journal=journal,
             )
     if isinstance(made, Result):
         deliver(made, out=out, plot=plot, as_json=as_json, quiet=quiet)

@@ -79,12 +79,25 @@ def bar(*steps: str, quiet: bool) -> Iterator[tuple[Progress | None, ...]]:
         progress.TextColumn("{task.description}"),
         progress.BarColumn(),
         progress.MofNCompleteColumn(),
+        progress.TextColumn("{task.fields[rate]}"),
         progress.TimeRemainingColumn(),
     )
     with progress.Progress(*columns, console=console, transient=True) as shown:
-        task = shown.add_task("solving", total=None)
+        task = shown.add_task("solving", total=None, rate="")
+        now = ""
+
+        def tell(step: str, done: int, total: int) -> None:
+            nonlocal now
+            if step != now:
+                # what is done at first was kept from a run before: it says nothing of rate or time left
+                now = step
+                shown.reset(task, description=step, completed=done, total=total, rate="")
+                return
+            speed = shown.tasks[0].speed
+            rate = "" if speed is None else f"{speed:.3g}/s"
+            shown.update(task, completed=done, total=total, rate=rate)
 
         def telling(step: str) -> Progress:
-            return lambda done, total: shown.update(task, description=step, completed=done, total=total)
+            return lambda done, total: tell(step, done, total)
 
         yield tuple(telling(step) for step in steps)

@@ -37,7 +37,7 @@ _SEAL: Final = hashlib.sha256().digest_size
 #: A head of more bytes is none of ours.
 _LONGEST_HEAD: Final = 65_536
 #: Most bytes of a file whose arrays are not known yet.
-_LARGEST: Final = 2**31
+_LARGEST: Final = 2**28
 _AGAIN: Final = "Move it away, and `entangle resume` computes it again"
 
 
@@ -72,9 +72,7 @@ def encode(fingerprint: str, first: int, size: int, fields: Sequence[Field], arr
     head = json.dumps(
         {"fingerprint": fingerprint, "first": first, "size": size, "arrays": listed}, separators=(",", ":")
     ).encode()
-    whole = b"".join(
-        [_MAGIC, FORMAT.to_bytes(2, "little"), len(head).to_bytes(4, "little"), head, *body]
-    )
+    whole = b"".join([_MAGIC, FORMAT.to_bytes(2, "little"), len(head).to_bytes(4, "little"), head, *body])
     return whole + hashlib.sha256(whole).digest()
 
 
@@ -90,7 +88,9 @@ def read(path: Path) -> tuple[Head, bytes]:
     if not whole.startswith(_MAGIC):
         raise JournalError.at(path, rule="must be a block of a run", got=_shown(whole), do=_AGAIN)
     if len(whole) < _FIXED + _SEAL:
-        raise JournalError.at(path, rule="must be whole", got=f"the first {len(whole)} bytes of one", do=_AGAIN)
+        raise JournalError.at(
+            path, rule="must be whole", got=f"the first {len(whole)} bytes of one", do=_AGAIN
+        )
     # the seal first: what is damaged says nothing of itself that could be believed
     body = memoryview(whole)[:-_SEAL]
     sealed = hashlib.sha256(body).digest() == whole[-_SEAL:]

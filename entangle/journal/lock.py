@@ -41,7 +41,9 @@ class Lock:
         """
         path = self.folder / NAME
         if path.is_symlink() or (path.exists() and not path.is_file()):
-            raise JournalError.at(path, rule="must be a plain file", got="a link or a folder", do="Move it away")
+            raise JournalError.at(
+                path, rule="must be a plain file", got="a link or a folder", do="Move it away"
+            )
         key = os.path.realpath(path)
         with _GUARD:
             # before the file is opened: to close it would free the lock of the run that has it
@@ -100,6 +102,6 @@ class Lock:
 
     def _taken(self, who: str) -> RunError:
         return RunError(
-            f"{self.folder}: only one process at a time may write to a journal, and {who} is doing so. Wait until "
-            "it is done, or give this one a journal of its own."
+            f"{self.folder}: only one process at a time may write to a journal, and {who} is doing so. "
+            "Wait until it is done, or give this one a journal of its own."
         )

@@ -505,7 +505,7 @@ def test_another_solution_is_told_when_it_is_made_again(ensemble, monkeypatch):
     ],
 )
 def test_wrong_arguments_are_told_before_any_work(changes, words, monkeypatch):
-    monkeypatch.setattr(drawn, "completed", None)
+    monkeypatch.setattr(drawn, "played", None)
     with pytest.raises(StudyError, match=words):
         run(**changes)
 
