@@ -82,15 +82,22 @@ def played(
         for start in range(begin, end, step)
     )
     stream = completed(work.function, work.shared, tasks, executor=executor, workers=workers)
+    with closing(_advised(stream, keeper)) as advised:  # an interrupt withdraws what has not begun
+        for task, part in advised:
+            if keeper is not None:
+                keeper.keep(task.first, task.size, part, work)
+            yield task, part
+            tell(task.size)
+
+
+def _advised(
+    stream: Generator[tuple[Task, R], None, None], keeper: Keeper | None
+) -> Generator[tuple[Task, R], None, None]:
+    """Yield from a stream; if workers fail, say that what was done is kept."""
     try:
-        with closing(stream):  # an interrupt withdraws what has not begun
-            for task, part in stream:
-                if keeper is not None:
-                    keeper.keep(task.first, task.size, part, work)
-                yield task, part
-                tell(task.size)
+        yield from stream
     except RunError as error:
-        if keeper is None or keeper.told in str(error):
+        if keeper is None:
             raise
         raise RunError(f"{error} {keeper.told}") from error
 

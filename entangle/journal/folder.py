@@ -145,7 +145,7 @@ class Journal:
 
     def _look(self, outline: Outline) -> None:
         blocks = self.folder / BLOCKS
-        if (self.folder / planfile.NAME).exists():
+        if os.path.lexists(self.folder / planfile.NAME):
             self._plan = planfile.read(self.folder)
             planfile.must_agree(self.folder, self._plan.plan, outline.plan, do=_ANOTHER)
             if self._plan.shard != self.shard:
@@ -163,7 +163,7 @@ class Journal:
                 raise _no_blocks(blocks)
             with _writing(self.folder):
                 blocks.mkdir(exist_ok=True)
-            if any(not _PARTIAL.fullmatch(entry.name) for entry in os.scandir(blocks)):
+            if any(not _PARTIAL.fullmatch(path.name) for path in list(blocks.iterdir())):
                 raise JournalError.at(
                     self.folder,
                     rule=f"must have a {planfile.NAME} beside its blocks",
@@ -172,9 +172,8 @@ class Journal:
                 )
         with _writing(self.folder):
             for folder in (self.folder, blocks):
-                for entry in list(os.scandir(folder)):
-                    if _PARTIAL.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
-                        Path(entry.path).unlink()
+                for path in filter(_left, sorted(folder.iterdir())):
+                    path.unlink()
 
     def begin(self, work: Work[Any, Any]) -> None:
         """Compare the solved games with those of the plan, or write down a plan that is new.
@@ -261,17 +260,18 @@ def spans(plan: PlanFile) -> list[Span]:
     folder = plan.path.parent / BLOCKS
     if not folder.is_dir() or folder.is_symlink():
         raise _no_blocks(folder)
-    found = sorted(
-        _span(plan, Path(entry.path))
-        for entry in os.scandir(folder)
-        if not (_PARTIAL.fullmatch(entry.name) and entry.is_file(follow_symlinks=False))
-    )
+    found = sorted(_span(plan, path) for path in sorted(folder.iterdir()) if not _left(path))
     for one, other in pairwise(found):
         if other.first < one.stop:
             raise overlapping(one, other)
     for span in found:
         _check_file(plan, span)
     return found
+
+
+def _left(path: Path) -> bool:
+    """Whether it is what a killed process leaves of a file that it was writing."""
+    return bool(_PARTIAL.fullmatch(path.name)) and path.is_file() and not path.is_symlink()
 
 
 def _no_blocks(folder: Path) -> JournalError:
@@ -411,7 +411,7 @@ def _check_folder(folder: Path, *, shards: bool) -> None:
     if not folder.is_dir():
         raise JournalError.at(folder, rule="must be a folder", got="a file", do="Use another name")
     try:
-        names = {entry.name for entry in os.scandir(folder)}
+        names = {path.name for path in folder.iterdir()}
     except OSError as error:
         raise _unread(folder, error) from None
     if shards:

@@ -30,7 +30,7 @@ def journals_in(path: str | Path) -> list[Path]:
     """
     path = Path(path)
     if path.is_dir() and not (path / planfile.NAME).exists():
-        found = sorted(Path(entry.path) for entry in os.scandir(path) if _SHARD.fullmatch(entry.name))
+        found = sorted(entry for entry in path.iterdir() if _SHARD.fullmatch(entry.name))
         if found:
             return found
     planfile.read(path)  # tells what is wrong
