@@ -245,6 +245,8 @@ def _on_cluster(
 
         stream = as_completed([submit(task) for task in islice(tasks, window)], with_results=True)
         for future, result in stream:
+            if isinstance(result, BaseException):  # so is told that the scheduler went away
+                raise result
             yield pending.pop(future), result
             for task in islice(tasks, 1):
                 stream.add(submit(task))
