@@ -99,6 +99,26 @@ def test_the_python_of_a_page_runs(page: str, workplace: Path) -> None:
     run_python("\n".join(blocks(DOCS / page, "python")), workplace)
 
 
+def test_the_commands_for_long_runs_give_what_the_page_says(workplace: Path) -> None:
+    lines = [line for block in blocks(DOCS / "clusters.md", "sh") for line in block.splitlines()]
+    assert [line.split()[:2] for line in lines] == [
+        ["entangle", name] for name in ("run", "resume", "journal", "run", "run", "journal", "merge")
+    ]
+    for line in lines:
+        done = subprocess.run(
+            [sys.executable, "-m", *shlex.split(line)],
+            cwd=workplace,
+            env=environment() | {"SOURCE_DATE_EPOCH": "0"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+    written = [workplace / name for name in ("us_rok.nc", "us_rok.journal/result.nc", "us_rok_merged.nc")]
+    assert len({path.read_bytes() for path in written}) == 1
+
+
 def test_the_toml_of_the_readme_is_two_pacts() -> None:
     import tomllib
 
