@@ -18,6 +18,7 @@ from concurrent.futures import (
     CancelledError,
     Executor,
     Future,
+    ProcessPoolExecutor,
     ThreadPoolExecutor,
     wait,
 )
@@ -37,6 +38,8 @@ R = TypeVar("R")
 
 #: Tasks in flight for each worker: enough that none waits, few enough that memory stays flat.
 WINDOW = 4
+#: After so long without a result [s] it is looked whether processes are still alive.
+_LOOK = 2.0
 
 
 class Task(NamedTuple):
@@ -165,7 +168,10 @@ def _on_executor(
                 pending[submit(task)] = task
             if not pending:
                 return
-            for future in wait(pending, return_when=FIRST_COMPLETED).done:
+            done = wait(pending, timeout=_LOOK, return_when=FIRST_COMPLETED).done
+            if not done:
+                _break_if_stuck(executor)
+            for future in done:
                 task, result = pending.pop(future), future.result()
                 if isinstance(result, _Absent):
                     pending[submit(task, whole=True)] = task
@@ -177,6 +183,26 @@ def _on_executor(
         # an interrupt or an error: what has not begun never will
         for future in pending:
             future.cancel()
+
+
+def _break_if_stuck(executor: Executor) -> None:
+    """Let a pool of processes fail that waits for one that is dead.
+
+    A process that is killed in the midst of handing back a result leaves half of it in the pipe: the pool
+    waits for the rest for ever, and its other processes for their turn (seen with CPython 3.11). Without them,
+    and with the pipe's last writing end closed, it notices.
+    """
+    if not isinstance(executor, ProcessPoolExecutor):
+        return
+    # none of these names is promised: where they are others, the pool is left alone
+    processes = list((getattr(executor, "_processes", None) or {}).values())
+    writer = getattr(getattr(executor, "_result_queue", None), "_writer", None)
+    if writer is None or all(process.exitcode in (None, 0) for process in processes):
+        return
+    for process in processes:
+        process.kill()
+    if not writer.closed:
+        writer.close()
 
 
 def _sender(

@@ -238,20 +238,21 @@ def _study(plan: PlanFile) -> Study:
 def _points(plan: PlanFile) -> tuple[drawn.Points, Mapping[str, str]]:
     """Return the draws that a plan is of, and what names their posterior."""
     told: dict[str, Any] = plan.plan
+    broken = JournalError.at(
+        plan.path, rule="must say which draws it is of", got="no list of them", do="Begin a new journal"
+    )
     try:
         values = np.array(told["values"], np.float64)
         numbers, names = tuple(told["draws"]), tuple(told["parameters"])
         posterior = {str(name): str(text) for name, text in told["posterior"].items()}
-        whole = (
-            values.shape == (len(numbers), len(names))
-            and len(numbers) == told["number"]
-            and all(type(number) is int and number >= 0 for number in numbers)
-            and all(type(name) is str for name in names)
-        )
     except (KeyError, TypeError, ValueError, AttributeError):
-        whole = False
+        raise broken from None
+    whole = (
+        values.shape == (len(numbers), len(names))
+        and len(numbers) == told["number"]
+        and all(type(number) is int and number >= 0 for number in numbers)
+        and all(type(name) is str for name in names)
+    )
     if not whole:
-        raise JournalError.at(
-            plan.path, rule="must say which draws it is of", got="no list of them", do="Begin a new journal"
-        )
+        raise broken
     return drawn.Points(numbers, names, values), posterior

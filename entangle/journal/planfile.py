@@ -90,7 +90,10 @@ def read(folder: Path) -> PlanFile:
         regular(path, _MOST)
     except FileNotFoundError:
         raise JournalError.at(
-            folder, rule=f"must be the folder of a journal, with a file {NAME}", got="a folder without one"
+            folder,
+            rule=f"must be the folder of a journal, with a file {NAME}",
+            got="a folder without one",
+            do="If a run was ended before it had written it, give the same command again",
         ) from None
     try:
         told: Any = json.loads(path.read_bytes())

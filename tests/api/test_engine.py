@@ -213,6 +213,32 @@ def test_a_killed_process_is_an_error_not_a_number():
         list(completed(_die, 1, iter([Task(0, 0, 1)]), executor=executor, workers=1))
 
 
+def test_a_process_killed_while_it_hands_back_a_result_does_not_hang():
+    with (
+        ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor,
+        pytest.raises(RunError, match="BrokenProcessPool"),
+    ):
+        list(completed(_half, 1, (Task(0, i, 1) for i in range(9)), executor=executor, workers=2))
+
+
+def _half(_shared, _seed, first, _size):
+    """Return much; the process that is to return task 3 dies in the midst of it."""
+    import os
+    from multiprocessing.connection import Connection
+
+    if first == 3:
+        send = Connection._send
+
+        def cut(self, buffer, *more):
+            if len(buffer) < 2**20:
+                return send(self, buffer, *more)
+            send(self, buffer[: 2**19], *more)
+            return os.kill(os.getpid(), signal.SIGKILL)
+
+        Connection._send = cut
+    return bytes(2**21)
+
+
 def _die(*_):
     import os
 

@@ -6,8 +6,10 @@ import json
 import os
 import pickle
 import random
+import re
 import subprocess
 import sys
+import time
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from multiprocessing import get_context
@@ -194,6 +196,23 @@ def test_progress_begins_with_what_is_kept(tmp_path):
     told = []
     resuming.resume(journal, progress=lambda *step: told.append(step))
     assert told == [(8, 10), (9, 10), (10, 10)]
+
+
+def test_the_bar_shows_a_rate_that_knows_nothing_of_what_was_kept(monkeypatch, capsys):
+    from entangle.cli.running import bar
+
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "120")
+    with bar("solving", "playing", quiet=False) as (solving, playing):
+        solving(1, 2)
+        playing(9_000, 10_000)
+        for done in range(9_001, 9_006):
+            time.sleep(0.1)
+            playing(done, 10_000)
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", capsys.readouterr().err)
+    rates = [float(rate) for rate in re.findall(r"9005/10000 ([\d.e+]+)/s", shown)]
+    assert rates
+    assert all(0 < rate < 100 for rate in rates), shown
 
 
 def test_a_draw_that_cannot_be_solved_is_kept_as_such(tmp_path, monkeypatch):

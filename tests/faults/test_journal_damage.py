@@ -486,6 +486,63 @@ def test_no_changed_byte_passes(journal, data):
         path.write_bytes(whole)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (set_to("plan", "values", value=[[1.0]]), "must say which draws it is of"),
+        (set_to("plan", "values", value="all"), "must say which draws it is of"),
+        (set_to("plan", "draws", value=[0, -1]), "must say which draws it is of"),
+        (set_to("plan", "posterior", value=None), "must say which draws it is of"),
+        (set_to("plan", "parameters", value=[1, 2]), "must say which draws it is of"),
+        (set_to("plan", "block", value=2), "must be of whole blocks|must be a journal of the same plan"),
+    ],
+)
+def test_a_forged_plan_of_draws(change, message, tmp_path, made):
+    study().run(draws=2, trajectories=20, journal=tmp_path / "journal")
+    plan(change, seal="all")(tmp_path / "journal", made)
+    with pytest.raises(JournalError, match=message):
+        resuming.resume(tmp_path / "journal")
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("times", lambda times: times + 21, "times beyond 0 to 20"),
+        ("exact", lambda exact: exact + 1.5, "probabilities beyond 0 to 1"),
+        ("found", lambda found: found + 1, "more than one draw"),
+        ("noise", lambda noise: noise[:1], r"noise of shape"),
+    ],
+)
+def test_a_forged_draw(name, change, message, tmp_path, made):
+    study().run(draws=2, trajectories=20, journal=tmp_path / "journal")
+    (tmp_path / "journal" / "blocks" / span(1, 2)).rename(tmp_path / "journal" / "blocks" / SECOND)
+    change_counts(name, change)(tmp_path / "journal", made)
+    (tmp_path / "journal" / "blocks" / SECOND).rename(tmp_path / "journal" / "blocks" / span(1, 2))
+    with pytest.raises(JournalError, match=message):
+        resuming.resume(tmp_path / "journal")
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("0.bins", lambda bins: bins * 2, "0.bins beyond 0|counts of other than"),
+        ("0.status", lambda status: status[:, ::-1] + 1, "status beyond 0|counts of other than"),
+        ("1.yearly", lambda sums: sums * np.nan, "sums that are no numbers"),
+        ("1.firsts", lambda firsts: firsts - 1, "firsts beyond 0"),
+        ("shared", lambda shared: shared + 10**6, "shared beyond 0"),
+    ],
+)
+def test_forged_histories(name, change, message, tmp_path, made):
+    own = study().replace(peacetime={"years": 2, "context_error": 0.1})
+    own.decades(histories=300, journal=tmp_path / "journal")
+    (path,) = (tmp_path / "journal" / "blocks").iterdir()
+    kept = path.rename(path.parent / SECOND)
+    change_counts(name, change)(tmp_path / "journal", made)
+    kept.rename(path)
+    with pytest.raises(JournalError, match=message):
+        resuming.resume(tmp_path / "journal")
+
+
 # -- the disk ----------------------------------------------------------------------------------------
 
 
