@@ -189,8 +189,8 @@ def _break_if_stuck(executor: Executor) -> None:
     """Let a pool of processes fail that waits for one that is dead.
 
     A process that is killed in the midst of handing back a result leaves half of it in the pipe: the pool
-    waits for the rest for ever, and its other processes for their turn (seen with CPython 3.11). Without them,
-    and with the pipe's last writing end closed, it notices.
+    waits for the rest for ever, and its other processes for their turn (seen with CPython 3.11). Without
+    them, and with the pipe's last writing end closed, it notices.
     """
     if not isinstance(executor, ProcessPoolExecutor):
         return

@@ -284,32 +284,38 @@ def own_scheduler() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
 
 
 class Cluster:
-    """A cluster of two workers with nannies, begun when it is first needed."""
+    """A cluster of two workers with nannies, begun when it is first needed, and anew if they do not come."""
 
     def __init__(self) -> None:
         self._stack = ExitStack()
         self._client: Any = None
 
     def client(self) -> Any:
+        if self._client is not None:
+            try:
+                self._client.wait_for_workers(2, timeout=20)
+            except TimeoutError:  # the nanny of one that was killed has not brought another
+                self.close()
+        if self._client is None:
+            self._begin()
+        return self._client
+
+    def _begin(self) -> None:
         import distributed
 
-        if self._client is None:
-            make: Any = distributed.LocalCluster
-            cluster = self._stack.enter_context(
-                make(
-                    n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
-                )
-            )
-            connect: Any = distributed.Client
-            self._client = self._stack.enter_context(connect(cluster))
+        make: Any = distributed.LocalCluster
+        made = make(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50)
+        cluster = self._stack.enter_context(made)
+        connect: Any = distributed.Client
+        self._client = self._stack.enter_context(connect(cluster))
         self._client.wait_for_workers(2, timeout=60)
-        return self._client
 
     def pids(self) -> list[int]:
         cluster = self._client.cluster
         return [nanny.pid for nanny in cluster.workers.values() if nanny.pid]
 
     def close(self) -> None:
+        self._client = None
         self._stack.close()
 
 
