@@ -65,7 +65,7 @@ def played(
     if keeper is None:
         missing: Iterator[tuple[int, int]] = iter([(first, stop)])
     else:
-        from entangle.journal.folder import gaps
+        from entangle.journal.kept import gaps
 
         spans = keeper.spans(first, stop)
         missing = gaps(spans, first, stop)

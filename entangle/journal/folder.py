@@ -15,16 +15,15 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol, Self, TypeVar
+from typing import Any, Final, Protocol, Self, TypeVar
 
 from entangle.errors import JournalError, RunError
 from entangle.files import write_whole
 from entangle.journal import blockfile, planfile
+from entangle.journal.kept import BLOCKS, PARTIAL, Span, is_left, no_blocks, spans, unpacked, unread, within
 from entangle.journal.lock import Lock
 from entangle.journal.planfile import PlanFile
 from entangle.shards import Shard, fits
@@ -33,32 +32,7 @@ from entangle.work import Outline, Work, fingerprint
 S = TypeVar("S")
 R = TypeVar("R")
 
-BLOCKS: Final = "blocks"
-_NAME: Final = re.compile(r"(\d{15})-(\d{15})\.block", re.ASCII)
-#: What a killed process leaves of a file that it was writing.
-_PARTIAL: Final = re.compile(r"\.(\d{15}-\d{15}\.block|plan\.json)\..{8}\.partial", re.ASCII)
 _ANOTHER: Final = "Use another folder, or run what this one was begun with"
-
-
-class Span(NamedTuple):
-    """Neighbouring units that one file is of.
-
-    Parameters
-    ----------
-    first, stop
-        First unit, and the one after the last.
-    path
-        The file.
-    """
-
-    first: int
-    stop: int
-    path: Path
-
-    @property
-    def size(self) -> int:
-        """Number of units."""
-        return self.stop - self.first
 
 
 class Keeper(Protocol):
@@ -160,10 +134,10 @@ class Journal:
         else:
             # new, or of a run that ended before it had solved its games
             if blocks.is_symlink():
-                raise _no_blocks(blocks)
+                raise no_blocks(blocks)
             with _writing(self.folder):
                 blocks.mkdir(exist_ok=True)
-            if any(not _PARTIAL.fullmatch(path.name) for path in list(blocks.iterdir())):
+            if any(not PARTIAL.fullmatch(path.name) for path in list(blocks.iterdir())):
                 raise JournalError.at(
                     self.folder,
                     rule=f"must have a {planfile.NAME} beside its blocks",
@@ -172,7 +146,7 @@ class Journal:
                 )
         with _writing(self.folder):
             for folder in (self.folder, blocks):
-                for path in filter(_left, sorted(folder.iterdir())):
+                for path in filter(is_left, sorted(folder.iterdir())):
                     path.unlink()
 
     def begin(self, work: Work[Any, Any]) -> None:
@@ -249,158 +223,6 @@ class Journal:
         self.close()
 
 
-def spans(plan: PlanFile) -> list[Span]:
-    """Return what is kept in the journal of a plan, in order, with the seal of every file checked.
-
-    Raises
-    ------
-    JournalError
-        If a file is damaged, foreign, of another plan, or counts what another one counts.
-    """
-    folder = plan.path.parent / BLOCKS
-    if not folder.is_dir() or folder.is_symlink():
-        raise _no_blocks(folder)
-    found = sorted(_span(plan, path) for path in sorted(folder.iterdir()) if not _left(path))
-    for one, other in pairwise(found):
-        if other.first < one.stop:
-            raise overlapping(one, other)
-    for span in found:
-        _check_file(plan, span)
-    return found
-
-
-def _left(path: Path) -> bool:
-    """Whether it is what a killed process leaves of a file that it was writing."""
-    return bool(_PARTIAL.fullmatch(path.name)) and path.is_file() and not path.is_symlink()
-
-
-def _no_blocks(folder: Path) -> JournalError:
-    got = "a link" if folder.is_symlink() else "a file" if folder.exists() else "nothing there"
-    return JournalError.at(
-        folder, rule="must be the folder of a journal's blocks", got=got, do="Bring it back"
-    )
-
-
-def overlapping(one: Span, other: Span) -> JournalError:
-    """Return the error for two files that count the same units."""
-    return JournalError.at(
-        other.path,
-        rule="must not count what another file counts",
-        got=f"units {other.first:,} to {min(one.stop, other.stop) - 1:,}, which are also in {one.path}",
-        do="Move one of them away, or name one of their journals alone",
-    )
-
-
-def within(found: list[Span], first: int, stop: int) -> list[Span]:
-    """Return the spans between two units.
-
-    Raises
-    ------
-    JournalError
-        If one lies across an end: it was cut otherwise than this run cuts its work.
-    """
-    chosen = [span for span in found if span.first < stop and span.stop > first]
-    for span in chosen:
-        if span.first < first or span.stop > stop:
-            raise JournalError.at(
-                span.path,
-                rule=f"must lie within units {first:,} to {stop - 1:,}",
-                got=f"{span.first:,} to {span.stop - 1:,}",
-                do="Move it away, and `entangle resume` computes it again",
-            )
-    return chosen
-
-
-def gaps(found: list[Span], first: int, stop: int) -> Iterator[tuple[int, int]]:
-    """Yield where nothing is kept between two units: first unit, and the one after the last."""
-    for span in within(found, first, stop):
-        if span.first > first:
-            yield first, span.first
-        first = span.stop
-    if first < stop:
-        yield first, stop
-
-
-def unpacked(span: Span, work: Work[Any, R], plan: str) -> R:
-    """Return what a task gave, from its file.
-
-    Parameters
-    ----------
-    plan
-        Fingerprint of the plan.
-
-    Raises
-    ------
-    JournalError
-        If the file has changed since it was checked, or holds what the task cannot have given.
-    """
-    try:
-        head, body = blockfile.read(span.path)
-    except OSError as error:
-        raise _unread(span.path, error) from None
-    _match(span, head, plan)
-    arrays = blockfile.decode(span.path, head, body, work.told.fields(span.size))
-    try:
-        return work.told.unpack(arrays, span.size)
-    except ValueError as error:
-        raise JournalError.at(
-            span.path,
-            rule="must hold what its units can have given",
-            got=str(error),
-            do="Move it away, and `entangle resume` computes it again",
-        ) from None
-
-
-def _span(plan: PlanFile, path: Path) -> Span:
-    """Return what a file's name says."""
-    named = _NAME.fullmatch(path.name)
-    if named is None:
-        raise JournalError.at(
-            path,
-            rule="must be a block of the run, named after its units",
-            got="a foreign file",
-            do="Move it away",
-        )
-    blockfile.regular(path, 2**62)
-    first, stop = int(named[1]), int(named[2])
-    low, high = plan.share
-    block = plan.plan["block"]
-    if not low <= first < stop <= high or first % block or (stop % block and stop != plan.plan["number"]):
-        raise JournalError.at(
-            path,
-            rule=f"must be of whole blocks of {block:,} within units {low:,} to {high - 1:,}",
-            got=f"units {first:,} to {stop - 1:,}",
-            do="Move it away",
-        )
-    return Span(first, stop, path)
-
-
-def _check_file(plan: PlanFile, span: Span) -> None:
-    try:
-        head, _ = blockfile.read(span.path)
-    except OSError as error:
-        raise _unread(span.path, error) from None
-    _match(span, head, plan.fingerprint)
-
-
-def _match(span: Span, head: blockfile.Head, plan: str) -> None:
-    """Refuse a file that belongs to another plan, or elsewhere."""
-    if head.fingerprint != plan:
-        raise JournalError.at(
-            span.path,
-            rule=f"must belong to the plan {plan[:12]}",
-            got=f"one of the plan {head.fingerprint[:12]}",
-            do="Move it away, and `entangle resume` computes it again",
-        )
-    if (head.first, head.size) != (span.first, span.size):
-        raise JournalError.at(
-            span.path,
-            rule="must be named after its units",
-            got=f"units {head.first:,} to {head.first + head.size - 1:,}",
-            do=f"Call it {head.first:015d}-{head.first + head.size:015d}.block again, or move it away",
-        )
-
-
 def _check_folder(folder: Path, *, shards: bool) -> None:
     """Refuse a folder that is something else than a journal, before anything is written into it."""
     if not os.path.lexists(folder):
@@ -413,7 +235,7 @@ def _check_folder(folder: Path, *, shards: bool) -> None:
     try:
         names = {path.name for path in folder.iterdir()}
     except OSError as error:
-        raise _unread(folder, error) from None
+        raise unread(folder, error) from None
     if shards:
         if planfile.NAME in names or BLOCKS in names:
             raise JournalError.at(
@@ -432,7 +254,7 @@ def _check_folder(folder: Path, *, shards: bool) -> None:
         )
     known = {planfile.NAME, "lock", BLOCKS}
     if names and planfile.NAME not in names:
-        foreign = sorted(name for name in names - known if not _PARTIAL.fullmatch(name))
+        foreign = sorted(name for name in names - known if not PARTIAL.fullmatch(name))
         if foreign:
             raise JournalError.at(
                 folder,
@@ -455,11 +277,6 @@ def _writing(folder: Path) -> Iterator[None]:
             do = "A journal needs a folder that can be written to; what was done before is kept."
         reason = (error.strerror or str(error)).lower()
         raise RunError(f"{where}: cannot be written ({reason}). {do}") from None
-
-
-def _unread(path: Path, error: OSError) -> JournalError:
-    reason = (error.strerror or str(error)).lower()
-    return JournalError.at(path, rule="must be readable", got=reason, do="See who may read it")
 
 
 def _to_disk(folder: Path) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from entangle.errors import JournalError
-from entangle.journal import folder, planfile
-from entangle.journal.folder import Span
+from entangle.journal import kept, planfile
+from entangle.journal.kept import Span
 from entangle.shards import Shard
 from entangle.work import Outline, Work, fingerprint
 
@@ -59,10 +59,10 @@ class Shares:
         self.plans = [planfile.read(own) for own in folders]
         self.plan = self.plans[0]
         self._alike()
-        self._spans = sorted(span for plan in self.plans for span in folder.spans(plan))
+        self._spans = sorted(span for plan in self.plans for span in kept.spans(plan))
         for one, other in pairwise(self._spans):
             if other.first < one.stop:
-                raise folder.overlapping(one, other)
+                raise kept.overlapping(one, other)
         if not self.plan.open_ended:
             self._whole(0, self.plan.plan["number"])
 
@@ -85,7 +85,7 @@ class Shares:
             )
 
     def _whole(self, first: int, stop: int) -> None:
-        missing = list(folder.gaps(self._spans, first, stop))
+        missing = list(kept.gaps(self._spans, first, stop))
         if not missing:
             return
         units = sum(end - begin for begin, end in missing)
@@ -141,11 +141,11 @@ class Shares:
             If something is missing.
         """
         self._whole(first, stop)
-        return folder.within(self._spans, first, stop)
+        return kept.within(self._spans, first, stop)
 
     def read(self, span: Span, work: Work[Any, R]) -> R:
         """Return what a task gave."""
-        return folder.unpacked(span, work, fingerprint(self.plan.plan))
+        return kept.unpacked(span, work, fingerprint(self.plan.plan))
 
     def keep(self, first: int, size: int, part: R, work: Work[Any, R]) -> None:
         """Never keep anything: what is merged is all there."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from entangle.journal import folder, planfile
-from entangle.journal.folder import Span
+from entangle.journal import kept, planfile
+from entangle.journal.kept import Span
 from entangle.journal.planfile import PlanFile
 from entangle.journal.shares import journals_in
 from entangle.shards import Shard
@@ -106,5 +106,5 @@ def status(path: str | Path) -> list[Status]:
 
 
 def _of(plan: PlanFile) -> Status:
-    found = folder.spans(plan)
-    return Status(plan, tuple(found), tuple(folder.gaps(found, *plan.share)))
+    found = kept.spans(plan)
+    return Status(plan, tuple(found), tuple(kept.gaps(found, *plan.share)))

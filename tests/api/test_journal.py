@@ -26,7 +26,8 @@ from entangle.blocks import BLOCK
 from entangle.cli import cli
 from entangle.errors import JournalError, RunError, StudyError
 from entangle.executors import Task, completed
-from entangle.journal.folder import Journal, Span, gaps
+from entangle.journal.folder import Journal
+from entangle.journal.kept import Span, gaps
 from entangle.journal.status import status
 from entangle.shards import Shard
 from entangle.work import digest
