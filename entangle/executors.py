@@ -11,6 +11,7 @@ import hashlib
 import os
 import pickle
 import sys
+import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import (
     FIRST_COMPLETED,
@@ -40,6 +41,8 @@ R = TypeVar("R")
 WINDOW = 4
 #: After so long without a result [s] it is looked whether processes are still alive.
 _LOOK = 2.0
+#: So long what has arrived from a cluster that is gone may take to be handed on [s].
+_GRACE = 0.5
 
 
 class Task(NamedTuple):
@@ -270,7 +273,9 @@ def _on_cluster(
             return future
 
         stream = as_completed([submit(task) for task in islice(tasks, window)], with_results=True)
-        for future, result in stream:
+        while pending:
+            _wait_for_one(stream, client, pending)
+            future, result = next(stream)
             if isinstance(result, BaseException):  # so is told that the scheduler went away
                 raise result
             yield pending.pop(future), result
@@ -281,6 +286,22 @@ def _on_cluster(
     finally:
         if pending:
             client.cancel(list(pending), force=True)
+
+
+def _wait_for_one(stream: Any, client: Any, pending: dict[Any, Task]) -> None:
+    """Wait until a future is done; fail if none will be.
+
+    When the scheduler goes away Dask cancels what it knows, but what is being fetched or sent at that moment
+    it waits for without end (seen with distributed 2026.8).
+    """
+    while not stream.has_ready():
+        if client.status != "running" or any(future.cancelled() for future in pending):
+            time.sleep(_GRACE)  # what is done already may still come
+            if not stream.has_ready():
+                raise ConnectionError("the connection to the scheduler was lost")
+            return
+        with stream.thread_condition:
+            stream.thread_condition.wait(0.1)
 
 
 def _is_client(executor: object) -> bool:

@@ -385,12 +385,12 @@ def victims(trials: int) -> list[str]:
     return [victim for victim in VICTIMS for _ in range(numbers[victim])]
 
 
-def campaign(trials: int, seed: int, tell: Callable[[str], None] = print) -> list[Outcome]:
+def campaign(trials: int, seed: int, tell: Callable[[str], None] = print, *, first: int = 0) -> list[Outcome]:
     """Do many trials; stop at the first that fails, and say which."""
     done = []
     cluster = Cluster()
     try:
-        for number, victim in enumerate(victims(trials)):
+        for number, victim in list(enumerate(victims(trials)))[first:]:
             trial = Trial.drawn(number, victim, seed)
             try:
                 outcome = tried(trial, cluster)
@@ -429,9 +429,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Kill runs at random moments and resume them.")
     parser.add_argument("--trials", type=int, default=220)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--first", type=int, default=0, help="begin with the trial of this number")
     given = parser.parse_args()
     began = time.monotonic()
-    done = campaign(given.trials, given.seed, lambda line: print(line, flush=True))
+    done = campaign(given.trials, given.seed, lambda line: print(line, flush=True), first=given.first)
     print(summary(done))
     print(f"  {time.monotonic() - began:.0f} s on {os.cpu_count()} processors")
 

@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from itertools import islice
@@ -14,7 +15,7 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 
-from entangle import engine, solving
+from entangle import engine, executors, solving
 from entangle.blocks import BLOCK, play
 from entangle.errors import ConvergenceError, RunError
 from entangle.executors import Task, completed
@@ -219,6 +220,27 @@ def test_a_process_killed_while_it_hands_back_a_result_does_not_hang():
         pytest.raises(RunError, match="BrokenProcessPool"),
     ):
         list(completed(_half, 1, (Task(0, i, 1) for i in range(9)), executor=executor, workers=2))
+
+
+def test_a_cluster_that_is_lost_while_it_is_waited_for_does_not_hang():
+    """As when the scheduler dies in the midst of what Dask fetches: nothing will ever be ready."""
+
+    class Condition(threading.Condition):
+        def wait(self, timeout=None):
+            Lost.status = "connecting"
+            return super().wait(timeout)
+
+    class Stream:
+        thread_condition = Condition()
+
+        def has_ready(self):
+            return False
+
+    class Lost:
+        status = "running"
+
+    with pytest.raises(ConnectionError, match="connection to the scheduler was lost"):
+        executors._wait_for_one(Stream(), Lost, {})
 
 
 def _half(_shared, _seed, first, _size):
