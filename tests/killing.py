@@ -209,9 +209,9 @@ def kill_scheduler(trial: Trial, journal: Path, draw: random.Random, _: Cluster)
     import distributed
 
     with own_scheduler() as (address, scheduler):
-        client: Any = distributed.Client(address, timeout="30s")  # type: ignore[no-untyped-call]
+        client: Any = distributed.Client(address, timeout="120s")  # type: ignore[no-untyped-call]
         try:
-            client.wait_for_workers(2, timeout=60)
+            client.wait_for_workers(2, timeout=120)
             hits = _struck(trial, journal, draw, client, lambda: scheduler.pid)
         finally:
             client.close(timeout=1)
