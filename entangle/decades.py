@@ -277,7 +277,7 @@ def blocks(seed: int, number: int) -> Iterator[Task]:
 
 def digest_of(part: Part) -> Words:
     """Return the digest of a block, shape (1, 1)."""
-    arrays = [getattr(own, name) for own in part.counts for name in (*_WHOLE, *_FLOATING)]
+    arrays = [getattr(own, name) for own in part.counts for name in (*_WHOLE, *FLOATING)]
     return np.array([[hashed(*arrays, part.shared, part.products)]], np.uint64)
 
 
