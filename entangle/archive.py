@@ -348,9 +348,9 @@ def load_kept(
     """
     path = Path(path)
     with open_kept(path) as opened:
-        names = str(opened.pact.attrs["flag_meanings"]).split()
+        names: list[Any] = str(opened.pact.attrs["flag_meanings"]).split()
         chosen: dict[str, list[int]] = {"pact": [], "trajectory": []}
-        there = opened.trajectory.values.tolist()
+        there: list[Any] = opened.trajectory.values.tolist()
         asking: tuple[tuple[str, Sequence[Any] | None, list[Any]], ...] = (
             ("pact", pacts, names),
             ("trajectory", trajectories, there),

@@ -265,7 +265,7 @@ def _disputes(found: _Checks) -> None:
     for name, place, length in zip(("origin", "scope", "end", "state", "marks"), places, CELLS, strict=True):
         found.must(name, (place >= 0) & (place < length), f"must be 0 to {length - 1}", place)
     index = np.ravel_multi_index(tuple(places.astype(np.int64)), CELLS)
-    if len(np.unique(index)) != len(index):
+    if np.unique(index).size != index.size:
         raise refused(found.path, "cells", "must tell each ending once")
     sums = cells.sum(axis=1)
     found.must("pact", sums == number, f"must have cells that add up to {every}", sums)

@@ -52,6 +52,7 @@ def dependent(first: ArrayLike, trials: ArrayLike, second: ArrayLike, others: Ar
         swapped = x / n > y / m
     x, n, y, m = np.where(swapped, (y, m, x, n), (x, n, y, m))  # the first share is the smaller one
     low, high = np.zeros(x.shape), np.ones(x.shape)
+    below = above = high
     for _ in range(80):
         middle = (low + high) / 2
         # at most x of n falls with the probability, at least y of m rises

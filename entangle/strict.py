@@ -72,9 +72,8 @@ def opened(path: str | Path) -> Iterator[h5py.File]:
 
 def sizes(file: h5py.File) -> dict[str, int]:
     """Return the length of each dimension: of every array that is one, and of those that refer to them."""
-    return {
-        name: int(file[name].shape[0]) for name in file if len(file[name].shape) == 1 and file[name].is_scale
-    }
+    every: list[tuple[str, Any]] = [(str(name), file[name]) for name in file]
+    return {name: int(one.shape[0]) for name, one in every if len(one.shape) == 1 and one.is_scale}
 
 
 def unreadable(path: Path, error: Exception) -> ResultError:

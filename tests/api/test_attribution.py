@@ -572,7 +572,7 @@ def test_without_attribution_all_else_has_the_same_bits(make, monkeypatch):
     }
     counted = sides | {
         "net_probability", "net_lower", "net_upper", "joint", "joint_event_trials", "joint_trials",
-        "rung_joint",
+        "rung_joint", "pairs_digest",
     }  # fmt: skip
     always = {name for name in sides if name.endswith(("least", "most"))}
     always |= {"counterfactual", "instead", "counterfactual_exact", "net_exact"}
