@@ -90,11 +90,13 @@ def bytes_of(result, folder):
 
 
 @pytest.fixture
-def whole(tmp_path, played):
+def whole(tmp_path, request):
     """Return a function that gives the file of a single run of a kind, made without any journal.
 
-    What it plays, the first time, is not in `played`.
+    What it plays, the first time, is not in `played`, where the test asks for that too. It is not asked
+    for here: what spies on the players does not go to other processes.
     """
+    played = request.getfixturevalue("played") if "played" in request.fixturenames else []
 
     def made(kind):
         if kind not in WHOLE:
