@@ -12,7 +12,9 @@ from entangle_kernels.game import (
     allowed_moves,
     combinations,
     information_sets,
+    layout_of,
     live_states,
+    packed,
 )
 from entangle_kernels.ladder import STATES
 from entangle_kernels.sweep import UNREACHED, forward
@@ -32,7 +34,8 @@ def beliefs(game: Game, solution: Solution) -> Floats:
     allowed = allowed_moves(game)
     live = live_states(game, allowed)
     reach = np.zeros((game.rounds, 4, STATES, combos.weight.size))
-    forward(game, combos, allowed, live, solution.policy, solution.enter, reach)
+    layout = layout_of(game, allowed, live)
+    forward(game, combos, live, layout, packed(layout, solution.policy, solution.enter), reach)
 
     before = priors(game)
     found = np.broadcast_to(before[:, np.newaxis], (game.rounds, 3, STATES, *before.shape[1:])).copy()
@@ -75,10 +78,7 @@ def _by_set(game: Game, combos: Combinations, mover: int, reach: Floats) -> Floa
     array of shape (n, H, 3, K)
     """
     sets, types = information_sets(game), game.theta.shape[1]
-    number = combos.weight.size
     found = np.zeros((sets * 3 * types, reach.shape[0]))
     for actor in range(3):
-        # types are the last indices of a combination, the defender's innermost
-        own = np.arange(number) // types ** (2 - actor) % types
-        np.add.at(found, (combos.info[mover] * 3 + actor) * types + own, reach.T)
+        np.add.at(found, (combos.info[mover] * 3 + actor) * types + combos.types[actor], reach.T)
     return found.T.reshape(-1, sets, 3, types)

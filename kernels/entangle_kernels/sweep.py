@@ -19,26 +19,34 @@ from entangle_kernels.ladder import (
     ACCIDENT,
     BACK_DOWN,
     BLOCKED_VOTE,
+    CONCESSION,
     DEFEAT,
     END_SHIFT,
+    ENDS,
     ESCALATE,
     HOLD,
+    NO_CRISIS,
     NOTHING,
     OUTCOMES,
     PASSED,
     STALEMATE,
     STATE_MASK,
     STATES,
+    WITHDRAWAL,
 )
 
 #: A probability below which a set counts as never reached: products of such numbers lose their digits.
 UNREACHED = 1e-200
 
-#: Arrays over combinations run best in whole multiples of this: four vectors of the widest kind.
-LANES = 32
 #: Rows of the worth: each state before and after a stage, each ending (1-7) in each state, each vote.
 VOTES = 9 * STATES
 ROWS = VOTES + STATES
+#: Order in which a stage goes through the states, so that the rows of the next state are still in the nearest
+#: memory. The defender moves between levels of support, all others from rung to rung.
+_CODES = np.arange(STATES).reshape(-1, 4, 2)
+_BY_RUNG = np.ascontiguousarray(_CODES.transpose(1, 2, 0)).ravel()
+_BY_SUPPORT = np.ascontiguousarray(_CODES.transpose(0, 2, 1)).ravel()
+ORDER = np.stack([_BY_RUNG, _BY_RUNG, _BY_SUPPORT, _BY_RUNG])
 #: Below e to this there are no normal numbers.
 LEAST = -708.0
 #: 1 / ln 2, and ln 2 as a number whose last 20 bits are zero and the rest.
@@ -48,48 +56,54 @@ ROUNDER = 6755399441055744.0
 
 
 @jit
-def forward(game, combos, allowed, live, policy, enter, reach):  # type: ignore[no-untyped-def]
+def forward(game, combos, live, layout, point, reach):  # type: ignore[no-untyped-def]
     """Fill `reach`, shape (rounds, 4, states, Q): probability of each live state with each combination.
 
     Rows of states that are not live are left as they are.
     """
-    info, weight, nature, passes, steps = combos.info, combos.weight, game.nature, game.passes, game.step
+    info, nature, passes, steps = combos.info, game.nature, game.passes, game.step
+    lanes, kinds = combos.lanes, game.theta.shape[1]
     # the first to arrive sets a row, the others add: no pass over memory to clear it before
     seen = np.zeros((game.rounds + 1, 4, STATES), np.bool_)
-    chances = np.zeros((3, weight.size))
-    by_set = np.zeros((3, policy.shape[3]))
+    chances = np.ones(max(lanes, kinds))
     for origin in range(2):
         if game.origin[origin] > 0.0:
-            state = game.start[origin]
-            _open(game.origin[origin], weight, enter, info, origin, reach, state, seen[0, 0, state])
+            state, at = game.start[origin], layout.opens[origin]
+            _open(
+                game.origin[origin], combos.weight, point, at, info, origin, reach, state, seen[0, 0, state]
+            )
             seen[0, 0, state] = True
     for t in range(game.rounds):
         for stage in range(3):
-            for state in range(STATES):
+            for state in ORDER[stage]:
                 if not live[t, stage, state]:
                     continue
                 if not seen[t, stage, state]:
                     reach[t, stage, state] = 0.0
-                for h in range(policy.shape[3]):
-                    for move in range(3):
-                        by_set[move, h] = policy[stage, t, state, h, move]
+                if layout.single[t, stage, state]:  # everybody holds
+                    _pass(reach, t, stage, state, 1.0, t, stage + 1, state, seen[t, stage + 1, state])
+                    seen[t, stage + 1, state] = True
+                    continue
                 for move in range(3):
-                    if not allowed[t, stage, state, move]:
+                    at = layout.moves[t, stage, state, move]
+                    if at < 0:
                         continue
-                    _spread(by_set, move, info, stage, chances)
-                    if stage == 2 and move == ESCALATE and passes[state] < 1.0:
+                    vote = stage == 2 and move == ESCALATE
+                    share = passes[state] if vote else 1.0
+                    step = steps[0, stage, state, PASSED if vote else move]
+                    if share < 1.0:
                         target = steps[0, 2, state, BLOCKED_VOTE] & STATE_MASK
-                        share, more = 1.0 - passes[state], seen[t, 3, target]
-                        _flow(reach, t, stage, state, chances, move, share, target, more)
+                        more = seen[t, 3, target]
+                        _spread(point, at, 1.0 - share, info, stage, lanes, kinds, chances)
+                        _flow(reach, t, stage, state, chances, target, more, lanes, kinds)
                         seen[t, 3, target] = True
-                    share = passes[state] if stage == 2 and move == ESCALATE else 1.0
-                    step = steps[0, stage, state, PASSED if stage == 2 and move == ESCALATE else move]
-                    target = step & STATE_MASK
                     if (step >> END_SHIFT) & 7 == 0 and share > 0.0:
+                        target = step & STATE_MASK
                         more = seen[t, stage + 1, target]
-                        _flow(reach, t, stage, state, chances, move, share, target, more)
+                        _spread(point, at, share, info, stage, lanes, kinds, chances)
+                        _flow(reach, t, stage, state, chances, target, more, lanes, kinds)
                         seen[t, stage + 1, target] = True
-        for state in range(STATES):
+        for state in ORDER[3]:
             if not live[t, 3, state]:
                 continue
             if not seen[t, 3, state]:
@@ -98,37 +112,60 @@ def forward(game, combos, allowed, live, policy, enter, reach):  # type: ignore[
                 step = steps[0, 3, state, outcome]
                 target = step & STATE_MASK
                 if t + 1 < game.rounds and nature[state, outcome] > 0.0 and (step >> END_SHIFT) & 7 == 0:
-                    _pass(reach, t, state, nature[state, outcome], target, seen[t + 1, 0, target])
+                    more = seen[t + 1, 0, target]
+                    _pass(reach, t, 3, state, nature[state, outcome], t + 1, 0, target, more)
                     seen[t + 1, 0, target] = True
 
 
 @jit
-def _open(share, weight, enter, info, origin, reach, state, more):  # type: ignore[no-untyped-def]
+def _open(share, weight, point, at, info, origin, reach, state, more):  # type: ignore[no-untyped-def]
     for q in range(weight.size):
         before = reach[0, 0, state, q] if more else 0.0
-        reach[0, 0, state, q] = before + share * weight[q] * enter[origin, info[origin, q]]
+        reach[0, 0, state, q] = before + share * weight[q] * point[np.uint64(at + info[origin, q])]
 
 
 @jit
-def _flow(reach, t, stage, state, chances, move, share, target, more):  # type: ignore[no-untyped-def]
-    """Let those at a state who make a move, and of them a share, arrive at the next stage."""
-    if more:
-        for q in range(reach.shape[3]):
-            reach[t, stage + 1, target, q] += reach[t, stage, state, q] * chances[move, q] * share
+def _spread(point, at, share, info, stage, lanes, kinds, chances):  # type: ignore[no-untyped-def]
+    """Fill `chances` with a share of what the mover does: the challenger by its type, a partner by lane."""
+    if stage == 0:
+        for a in range(kinds):
+            chances[a] = share * point[np.uint64(at + a)]
     else:
-        for q in range(reach.shape[3]):
-            reach[t, stage + 1, target, q] = reach[t, stage, state, q] * chances[move, q] * share
+        for i in range(lanes):
+            chances[i] = share * point[np.uint64(at + info[stage, i])]
 
 
 @jit
-def _pass(reach, t, state, chance, target, more):  # type: ignore[no-untyped-def]
-    """Let a share of those before nature arrive at the next round."""
+def _flow(reach, t, stage, state, chances, target, more, lanes, kinds):  # type: ignore[no-untyped-def]
+    """Let those at a state who make a move arrive at the next stage."""
+    for a in range(kinds):
+        if stage == 0 and more:
+            for i in range(lanes):
+                q = np.uint64(a * lanes + i)
+                reach[t, 1, target, q] += reach[t, 0, state, q] * chances[a]
+        elif stage == 0:
+            for i in range(lanes):
+                q = np.uint64(a * lanes + i)
+                reach[t, 1, target, q] = reach[t, 0, state, q] * chances[a]
+        elif more:
+            for i in range(lanes):
+                q = np.uint64(a * lanes + i)
+                reach[t, stage + 1, target, q] += reach[t, stage, state, q] * chances[i]
+        else:
+            for i in range(lanes):
+                q = np.uint64(a * lanes + i)
+                reach[t, stage + 1, target, q] = reach[t, stage, state, q] * chances[i]
+
+
+@jit
+def _pass(reach, t, stage, state, chance, later, onto, target, more):  # type: ignore[no-untyped-def]
+    """Let a share of those at a state, the same of all, arrive at another stage."""
     if more:
         for q in range(reach.shape[3]):
-            reach[t + 1, 0, target, q] += reach[t, 3, state, q] * chance
+            reach[later, onto, target, q] += reach[t, stage, state, q] * chance
     else:
         for q in range(reach.shape[3]):
-            reach[t + 1, 0, target, q] = reach[t, 3, state, q] * chance
+            reach[later, onto, target, q] = reach[t, stage, state, q] * chance
 
 
 @jit
@@ -143,56 +180,51 @@ def by_set(reach, live, info, reached):  # type: ignore[no-untyped-def]
 
 
 @jit
-def backward(game, combos, allowed, live, reach, old, damping, policy, enter, values):  # type: ignore[no-untyped-def]
-    """Fill `policy` and `enter` with the logit of what each move is worth, given the beliefs in `reach`.
+def backward(game, combos, live, layout, reach, point, damping, answer, values, worth):  # type: ignore[no-untyped-def]
+    """Fill `answer` with the logit of what each move is worth, given the beliefs in `reach`.
 
-    Earlier moves reckon with `damping` of the policy `old` in later ones: reckoning with the new one
-    alone makes the sweeps cycle. `values`, shape (3, 2): each actor's payoff by origin.
-    """
-    worth = np.zeros((ROWS, 3, combos.weight.size))
-    backward_with(game, combos, allowed, live, reach, old, damping, policy, enter, values, worth)
-
-
-@jit
-def backward_with(  # type: ignore[no-untyped-def]
-    game, combos, allowed, live, reach, old, damping, policy, enter, values, worth
-):
-    """Do as :func:`backward` does, in memory that the caller keeps.
-
-    `worth`, shape (ROWS, 3, Q): what every state is worth after a stage and before it, what every
-    ending pays, and what a vote is worth.
+    Earlier moves reckon with `damping` of the old choices, `point`, in later ones: reckoning with the new
+    ones alone makes the sweeps cycle. `values`, shape (3, 2): each actor's payoff by origin. `worth`, shape
+    (ROWS, 3, Q), is memory: what every state is worth after a stage and before it, what every ending pays,
+    and what a vote is worth.
     """
     # arrays by name: handing the whole game to a small function costs more than the function
-    gain, cost, step, nature, running = game.gain, game.cost, game.step, game.nature, game.running
-    breach = game.breach
-    passes, restrain, precision = game.passes, game.restrain, game.precision
-    theta, info, weight = combos.theta, combos.info, combos.weight
-    sets = enter.shape[1]
-    kinds = game.theta.shape[1]
-    number = sets * kinds * kinds  # of combinations; there may be idle ones at the end
+    step, nature, passes, restrain = game.step, game.nature, game.passes, game.restrain
+    theta, info, weight, moves = combos.theta, combos.info, combos.weight, layout.moves
+    lanes, used, kinds = combos.lanes, combos.used, game.theta.shape[1]
+    scopes, privates = game.scope.size, game.scope.size * game.estimate.shape[0]
+    shares = np.zeros((scopes, 3, ENDS, STATES))
+    prices = np.zeros((scopes, 3, ENDS, STATES))
+    _payoffs(game, shares, prices)
     now, after = 0, STATES
-    ends = np.zeros((8, STATES), np.bool_)  # endings whose row is filled
+    ends = np.zeros((ENDS, STATES), np.bool_)  # endings whose row is filled
     rows = np.zeros((STATES, 3), np.int64)  # of each move
-    chances = np.zeros((3, worth.shape[2]))  # of each move, by combination
-    by_set = np.zeros((3, sets))
-    products = np.zeros(4 * number)
-    total = np.zeros((4, STATES * sets))
-    bits = np.zeros(STATES * sets, np.int64)
+    chances = np.zeros((2, lanes))  # of backing down and of escalating, by lane
+    pays = np.zeros((2 * STATES, 3, lanes))  # what giving in pays the challenger, and the protege
+    for state in range(STATES):
+        _giving_in(shares, prices, theta, lanes, used, WITHDRAWAL, state, pays, state)
+        _giving_in(shares, prices, theta, lanes, used, CONCESSION, state, pays, STATES + state)
+    sums = np.zeros((4, lanes))
+    total = np.zeros((4, STATES * privates * kinds))
+    bits = np.zeros(total.shape[1], np.int64)
     power = bits.view(np.float64)
     for state in range(STATES):
-        _ending(gain, cost, breach, theta, number, STALEMATE, state, worth, after + state)
+        _ending(shares, prices, theta, lanes, used, STALEMATE, state, worth, after + state)
     for t in range(game.rounds - 1, -1, -1):
-        for state in range(STATES):
+        for state in ORDER[3]:
             if live[t, 3, state]:
-                _nature(nature, running, breach, step, gain, cost, theta, number, state, worth, after, now)
+                _nature(nature, step, shares, prices, theta, lanes, used, state, worth, after, now)
         now, after = after, now
         for stage in range(2, -1, -1):
+            sets = kinds if stage == 0 else privates * kinds
+            gives_in = WITHDRAWAL if stage == 0 else CONCESSION
             count = 0
-            for state in range(STATES):
+            for state in ORDER[stage]:
                 if not live[t, stage, state]:
                     continue
                 for move in range(3):
-                    if not allowed[t, stage, state, move]:
+                    rows[state, move] = after + state  # any row, if there is no such move: its chance is 0
+                    if moves[t, stage, state, move] < 0 or (move == BACK_DOWN and stage < 2):
                         continue
                     packed = step[0, stage, state, PASSED if stage == 2 and move == ESCALATE else move]
                     end, target = (packed >> END_SHIFT) & 7, packed & STATE_MASK
@@ -201,77 +233,162 @@ def backward_with(  # type: ignore[no-untyped-def]
                         row = rows[state, move] = (1 + end) * STATES + target
                         if not ends[end, target]:
                             ends[end, target] = True
-                            _ending(gain, cost, breach, theta, number, end, target, worth, row)
+                            _ending(shares, prices, theta, lanes, used, end, target, worth, row)
                     if stage == 2 and move == ESCALATE and passes[state] < 1.0:
                         row, fails = VOTES + state, 1.0 - passes[state]
                         _between(worth, rows[state, move], after + state, fails, row)
                         rows[state, move] = row
-                for move in range(3):
-                    if not allowed[t, stage, state, move]:
-                        rows[state, move] = rows[state, HOLD]  # any row: its chance is 0
-                _weigh(reach, t, stage, state, worth, rows, kinds, number, products)
-                _sum_up(products, stage, kinds, sets, total, count)
+                if layout.single[t, stage, state]:
+                    continue
+                share, paid = shares[0, 0, gives_in, state], min(stage, 1) * STATES + state
+                if stage == 0:
+                    _sum_by_kind(
+                        reach, t, state, worth, rows, pays, paid, share, theta, lanes, kinds, total, count
+                    )
+                else:
+                    _sum_by_lane(reach, t, stage, state, worth, rows, lanes, kinds, sums)
+                    _sum_up(sums, pays, paid, stage, privates, kinds, total, count)
                 for h in range(count, count + sets):
                     if total[3, h] <= UNREACHED:
-                        _by_prior(info, weight, worth, rows, stage, state, h - count, total, h)
-                    if stage == 2:
+                        own = h - count
+                        _by_prior(
+                            info,
+                            weight,
+                            worth,
+                            rows,
+                            pays,
+                            paid,
+                            share,
+                            theta,
+                            lanes,
+                            stage,
+                            state,
+                            own,
+                            total,
+                            h,
+                        )
+                if stage == 2:
+                    for h in range(count, count + sets):
                         total[BACK_DOWN, h] -= restrain[state] * total[3, h]
                 count += sets
-            _logit(precision, allowed, live, t, stage, sets, count, total, bits, power)
-            _keep(live, t, stage, total, old, damping, policy)
+            _logit(game.precision, layout, live, t, stage, sets, count, total, bits, power)
+            _keep(layout, live, t, stage, sets, total, point, damping, answer)
             count = 0
-            for state in range(STATES):
-                if live[t, stage, state]:
-                    for h in range(sets):
-                        by_set[BACK_DOWN, h] = total[BACK_DOWN, count + h]
-                        by_set[ESCALATE, h] = total[ESCALATE, count + h]
-                    _spread(by_set, BACK_DOWN, info, stage, chances)
-                    _spread(by_set, ESCALATE, info, stage, chances)
-                    price = restrain[state] if stage == 2 else 0.0
-                    _expect(chances, worth, rows, state, price, now + state)
-                    count += sets
+            for state in ORDER[stage]:
+                if not live[t, stage, state]:
+                    continue
+                if layout.single[t, stage, state]:
+                    _copy(worth, rows[state, HOLD], now + state)
+                    continue
+                if stage > 0:
+                    for i in range(lanes):
+                        h = np.uint64(count + info[stage, i])
+                        chances[0, i], chances[1, i] = total[BACK_DOWN, h], total[ESCALATE, h]
+                share, paid = shares[0, 0, gives_in, state], min(stage, 1) * STATES + state
+                if stage == 0:
+                    _expect_by_kind(
+                        total, count, worth, rows, state, pays, paid, share, theta, lanes, kinds, now + state
+                    )
+                elif stage == 1:
+                    _expect_protege(
+                        chances, worth, rows, state, pays, paid, share, theta, lanes, kinds, now + state
+                    )
+                else:
+                    price = restrain[state]
+                    _expect_defender(chances, worth, rows, state, price, lanes, kinds, now + state)
+                count += sets
             now, after = after, now
-    _opening(game, combos, worth, after, enter, values)
+    _opening(game, combos, layout.opens, worth, after, answer, values)
 
 
 @jit
-def _opening(game, combos, worth, after, enter, values):  # type: ignore[no-untyped-def]
+def _opening(game, combos, opens, worth, after, answer, values):  # type: ignore[no-untyped-def]
     """Answer the dispute itself: let be (worth nothing to anyone) or open a crisis."""
-    info = combos.info
+    info, weight = combos.info, combos.weight
     values[:] = 0.0
     for origin in range(2):
         if game.origin[origin] == 0.0:
             continue
-        row = after + game.start[origin]
-        gain = np.zeros(enter.shape[1])
-        mass = np.zeros(enter.shape[1])
-        for q in range(combos.weight.size):
-            gain[info[origin, q]] += combos.weight[q] * worth[row, origin, q]
-            mass[info[origin, q]] += combos.weight[q]
+        row, at = after + game.start[origin], opens[origin]
+        gain = np.zeros(opens[origin + 1] - at)
+        mass = np.zeros(gain.size)
+        for q in range(weight.size):
+            gain[info[origin, q]] += weight[q] * worth[row, origin, q]
+            mass[info[origin, q]] += weight[q]
         for h in range(mass.size):
+            answer[at + h] = 0.0
             if mass[h] > 0.0:
                 worthwhile = gain[h] / mass[h] - game.opening[origin]
-                enter[origin, h] = 1.0 / (1.0 + np.exp(-game.precision * worthwhile))
+                answer[at + h] = 1.0 / (1.0 + np.exp(-game.precision * worthwhile))
         for actor in range(3):
-            for q in range(combos.weight.size):
-                chance = combos.weight[q] * enter[origin, info[origin, q]]
-                paid = game.opening[origin] if actor == origin else 0.0
+            paid = game.opening[origin] if actor == origin else 0.0
+            for q in range(weight.size):
+                chance = weight[q] * answer[at + info[origin, q]]
                 values[actor, origin] += chance * (worth[row, actor, q] - paid)
 
 
 @jit
-def _ending(gain, cost, breach, theta, number, end, state, worth, row):  # type: ignore[no-untyped-def]
-    """Fill a row of `worth` with what an ending pays."""
-    each = number // cost.shape[0]
-    for scope in range(cost.shape[0]):
-        first = scope * each
+def _payoffs(game, shares, prices):  # type: ignore[no-untyped-def]
+    """Fill what endings pay, ``share * theta - price``, both of shape (Z, 3, ends, states).
+
+    In the place of the ending that is none: what a round costs, and what its endings by chance pay.
+    """
+    for scope in range(shares.shape[0]):
         for actor in range(3):
-            share, price = gain[actor, end, state], cost[scope, actor, end, state]
-            if actor == 2 and end == DEFEAT:
-                share -= breach[scope, 1, state]
-            for i in range(each):
-                q = np.uint64(first + i)
-                worth[row, actor, q] = share * theta[actor, q] - price
+            for state in range(STATES):
+                for end in range(1, ENDS):
+                    shares[scope, actor, end, state] = game.gain[actor, end, state]
+                    prices[scope, actor, end, state] = game.cost[scope, actor, end, state]
+                if actor == 2:
+                    shares[scope, 2, DEFEAT, state] -= game.breach[scope, 1, state]
+                prices[scope, actor, NO_CRISIS, state] = game.running[scope, actor, state]
+                if actor == 2:
+                    shares[scope, 2, NO_CRISIS, state] = -game.breach[scope, 0, state]
+    for scope in range(shares.shape[0]):
+        for actor in range(3):
+            for state in range(STATES):
+                for outcome in range(OUTCOMES):
+                    packed, chance = game.step[0, 3, state, outcome], game.nature[state, outcome]
+                    end, last = (packed >> END_SHIFT) & 7, packed & STATE_MASK
+                    if end != 0 and chance > 0.0:
+                        shares[scope, actor, 0, state] += chance * shares[scope, actor, end, last]
+                        prices[scope, actor, 0, state] += chance * prices[scope, actor, end, last]
+
+
+@jit
+def _ending(shares, prices, theta, lanes, used, end, state, worth, row):  # type: ignore[no-untyped-def]
+    """Fill a row of `worth` with what an ending pays."""
+    scopes = shares.shape[0]
+    for actor in range(3):
+        for scope in range(scopes):
+            share, price = shares[scope, actor, end, state], prices[scope, actor, end, state]
+            # with one scope the whole row at once, otherwise each scope's part of each run
+            each = used // scopes if scopes > 1 else theta.shape[1]
+            for first in range(scope * each, theta.shape[1], lanes if scopes > 1 else each):
+                for i in range(each):
+                    q = np.uint64(first + i)
+                    worth[row, actor, q] = share * theta[actor, q] - price
+
+
+@jit
+def _giving_in(shares, prices, theta, lanes, used, end, state, pays, row):  # type: ignore[no-untyped-def]
+    """Fill a row of `pays` with what an ending pays: to the challenger less its share of theta."""
+    scopes = shares.shape[0]
+    each = used // scopes if scopes > 1 else lanes
+    for actor in range(3):
+        for scope in range(scopes):
+            share, price = shares[scope, actor, end, state], prices[scope, actor, end, state]
+            if actor == 0:
+                share = 0.0
+            for i in range(scope * each, (scope + 1) * each):
+                pays[row, actor, np.uint64(i)] = share * theta[actor, np.uint64(i)] - price
+
+
+@jit
+def _copy(worth, row, into):  # type: ignore[no-untyped-def]
+    for actor in range(3):
+        for q in range(worth.shape[2]):
+            worth[into, actor, q] = worth[row, actor, q]
 
 
 @jit
@@ -284,131 +401,119 @@ def _between(worth, row, other, share, into):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _nature(  # type: ignore[no-untyped-def]
-    nature, running, breach, step, gain, cost, theta, number, state, worth, after, now
-):
+def _nature(nature, step, shares, prices, theta, lanes, used, state, worth, after, now):  # type: ignore[no-untyped-def]
     """Fill the row of a state before nature moves."""
-    each = number // cost.shape[0]
+    scopes = shares.shape[0]
+    quiet, slip = step[0, 3, state, NOTHING], step[0, 3, state, ACCIDENT]
+    # a chance of 0 where the crisis ends: any row will do
+    stays = nature[state, NOTHING] if (quiet >> END_SHIFT) & 7 == 0 else 0.0
+    rises = nature[state, ACCIDENT] if (slip >> END_SHIFT) & 7 == 0 else 0.0
+    same = after + (quiet & STATE_MASK if stays > 0.0 else state)
+    above = after + (slip & STATE_MASK if rises > 0.0 else state)
     for actor in range(3):
-        for scope in range(cost.shape[0]):
-            # all endings together come to one share of the stake and one price
-            share, price = 0.0, running[scope, actor, state]
-            if actor == 2:
-                share -= breach[scope, 0, state]
-            for outcome in range(OUTCOMES):
-                packed = step[0, 3, state, outcome]
-                end, last = (packed >> END_SHIFT) & 7, packed & STATE_MASK
-                if end != 0:
-                    share += nature[state, outcome] * gain[actor, end, last]
-                    if actor == 2 and end == DEFEAT:
-                        share -= nature[state, outcome] * breach[scope, 1, last]
-                    price += nature[state, outcome] * cost[scope, actor, end, last]
-            first = scope * each
-            for i in range(each):
-                at = np.uint64(first + i)
-                worth[now + state, actor, at] = share * theta[actor, at] - price
-    for outcome in range(OUTCOMES):
-        chance, packed = nature[state, outcome], step[0, 3, state, outcome]
-        if chance > 0.0 and (packed >> END_SHIFT) & 7 == 0:
-            target = packed & STATE_MASK
-            for actor in range(3):
-                for q in range(worth.shape[2]):
-                    worth[now + state, actor, q] += chance * worth[after + target, actor, q]
+        for scope in range(scopes):
+            share, price = shares[scope, actor, 0, state], prices[scope, actor, 0, state]
+            each = used // scopes if scopes > 1 else theta.shape[1]
+            for first in range(scope * each, theta.shape[1], lanes if scopes > 1 else each):
+                for i in range(each):
+                    q = np.uint64(first + i)
+                    goes_on = stays * worth[same, actor, q] + rises * worth[above, actor, q]
+                    worth[now + state, actor, q] = share * theta[actor, q] - price + goes_on
 
 
 @jit
-def _weigh(reach, t, stage, state, worth, rows, kinds, number, products):  # type: ignore[no-untyped-def]
-    """Fill `products` with the worth of each move times reach, and with reach alone.
+def _sum_by_kind(reach, t, state, worth, rows, pays, paid, share, theta, lanes, kinds, total, into):  # type: ignore[no-untyped-def]
+    """Fill `total` with the challenger's worth of each move times reach, and reach, summed over lanes.
 
-    A combination is (((private, A), B), C). The four quantities come before what the mover's sets are summed
-    over: in the order (private, quantity, A, B, C) for the challenger, (private, A, quantity, B, C) for
-    the others, so that the sums over A run over all four at once.
+    Two sums of every second lane for each: a sum waits for each addition to end before the next.
     """
-    run = kinds * kinds * (kinds if stage == 0 else 1)
-    for first in range(0, number, run):
-        for move in range(3):
-            row, at = rows[state, move], 4 * first + move * run
-            for i in range(run):
-                here = reach[t, stage, state, np.uint64(first + i)]
-                products[np.uint64(at + i)] = here * worth[row, stage, np.uint64(first + i)]
-        at = 4 * first + 3 * run
-        for i in range(run):
-            products[np.uint64(at + i)] = reach[t, stage, state, np.uint64(first + i)]
+    hold, sharp = rows[state, 1], rows[state, 2]
+    for a in range(kinds):
+        s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
+        z0, z1, z2, z3 = 0.0, 0.0, 0.0, 0.0
+        for i in range(0, lanes, 2):
+            q, p = np.uint64(a * lanes + i), np.uint64(a * lanes + i + 1)
+            here, there = reach[t, 0, state, q], reach[t, 0, state, p]
+            s0 += here * pays[paid, 0, np.uint64(i)]
+            s1 += here * worth[hold, 0, q]
+            s2 += here * worth[sharp, 0, q]
+            s3 += here
+            z0 += there * pays[paid, 0, np.uint64(i + 1)]
+            z1 += there * worth[hold, 0, p]
+            z2 += there * worth[sharp, 0, p]
+            z3 += there
+        h = np.uint64(into + a)
+        mass = s3 + z3
+        total[0, h], total[1, h], total[2, h] = s0 + z0 + share * theta[0, a * lanes] * mass, s1 + z1, s2 + z2
+        total[3, h] = mass
 
 
 @jit
-def _sum_up(products, stage, kinds, sets, total, into):  # type: ignore[no-untyped-def]
-    """Fill `total` from `into` with the sums of `products` by set of the mover, destroying `products`."""
-    for i in range(4):
-        for h in range(into, into + sets):
-            total[i, h] = 0.0
-    block = 4 * kinds * kinds
-    for z in range(sets // kinds):
-        first = z * kinds * block
-        if stage == 0:
-            _sum_runs(products, first, kinds, kinds * kinds, total, into)
-            continue
-        for a in range(1, kinds):
-            for i in range(block):
-                products[np.uint64(first + i)] += products[np.uint64(first + a * block + i)]
+def _sum_by_lane(reach, t, stage, state, worth, rows, lanes, kinds, sums):  # type: ignore[no-untyped-def]
+    """Fill `sums` with a partner's worth of each move times reach, and reach, summed over challengers.
+
+    Not of the protege's backing down, which pays alike in all lanes of a set.
+    """
+    back, hold, sharp = rows[state, 0], rows[state, 1], rows[state, 2]
+    for i in range(lanes):
+        sums[0, i], sums[1, i], sums[2, i], sums[3, i] = 0.0, 0.0, 0.0, 0.0
+    for a in range(kinds):
         if stage == 1:
-            _sum_runs(products, first, kinds, kinds, total, into + z * kinds)
+            for i in range(lanes):
+                q = np.uint64(a * lanes + i)
+                here = reach[t, 1, state, q]
+                sums[1, i] += here * worth[hold, 1, q]
+                sums[2, i] += here * worth[sharp, 1, q]
+                sums[3, i] += here
         else:
-            _sum_columns(products, first, kinds, total, into + z * kinds)
+            for i in range(lanes):
+                q = np.uint64(a * lanes + i)
+                here = reach[t, 2, state, q]
+                sums[0, i] += here * worth[back, 2, q]
+                sums[1, i] += here * worth[hold, 2, q]
+                sums[2, i] += here * worth[sharp, 2, q]
+                sums[3, i] += here
 
 
 @jit
-def _sum_runs(products, first, kinds, length, total, h):  # type: ignore[no-untyped-def]
-    """Add the sum of each run to its entry, four runs at a time because each sum waits for its last step."""
-    step = kinds * length
-    for kind in range(kinds):
-        s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
-        at = first + kind * length
-        for i in range(length):
-            s0 += products[np.uint64(at + i)]
-            s1 += products[np.uint64(at + step + i)]
-            s2 += products[np.uint64(at + 2 * step + i)]
-            s3 += products[np.uint64(at + 3 * step + i)]
-        into = np.uint64(h + kind)
-        total[0, into] += s0
-        total[1, into] += s1
-        total[2, into] += s2
-        total[3, into] += s3
+def _sum_up(sums, pays, paid, stage, privates, kinds, total, into):  # type: ignore[no-untyped-def]
+    """Fill `total` from `into` with the sums of lanes by set: the protege's over C, the defender's over B."""
+    # a lane is ((private, B), C)
+    other, own = (1, kinds) if stage == 1 else (kinds, 1)
+    for i in range(2 - stage, 4):
+        for private in range(privates):
+            for kind in range(kinds):
+                at, added = private * kinds * kinds + kind * own, 0.0
+                for _ in range(kinds):
+                    added += sums[i, np.uint64(at)]
+                    at += other
+                total[i, np.uint64(into + private * kinds + kind)] = added
+    if stage == 1:
+        for h in range(privates * kinds):
+            total[0, np.uint64(into + h)] = (
+                total[3, np.uint64(into + h)] * pays[paid, 1, np.uint64(h * kinds)]
+            )
 
 
 @jit
-def _sum_columns(products, first, kinds, total, h):  # type: ignore[no-untyped-def]
-    """Add each column of each block of kinds x kinds to its entry."""
-    step = kinds * kinds
-    for c in range(kinds):
-        s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
-        for b in range(kinds):
-            at = first + b * kinds + c
-            s0 += products[np.uint64(at)]
-            s1 += products[np.uint64(at + step)]
-            s2 += products[np.uint64(at + 2 * step)]
-            s3 += products[np.uint64(at + 3 * step)]
-        into = np.uint64(h + c)
-        total[0, into] += s0
-        total[1, into] += s1
-        total[2, into] += s2
-        total[3, into] += s3
-
-
-@jit
-def _by_prior(info, prior, worth, rows, stage, state, own, total, into):  # type: ignore[no-untyped-def]
+def _by_prior(  # type: ignore[no-untyped-def]
+    info, prior, worth, rows, pays, paid, share, theta, lanes, stage, state, own, total, into
+):
     """Judge a set that is as good as never reached by the prior."""
     for i in range(4):
         total[i, into] = 0.0
     for q in range(prior.size):
         if info[stage, q] == own:
             for move in range(3):
-                total[move, into] += prior[q] * worth[rows[state, move], stage, q]
+                worthwhile = worth[rows[state, move], stage, q]
+                if move == BACK_DOWN and stage < 2:
+                    worthwhile = pays[paid, stage, q % lanes] + (share * theta[0, q] if stage == 0 else 0.0)
+                total[move, into] += prior[q] * worthwhile
             total[3, into] += prior[q]
 
 
 @jit
-def _logit(precision, allowed, live, t, stage, sets, size, total, bits, power):  # type: ignore[no-untyped-def]
+def _logit(precision, layout, live, t, stage, sets, size, total, bits, power):  # type: ignore[no-untyped-def]
     """Replace the sums in `total` by the chance of each move: the logit of the mean.
 
     All states of a stage together, so that vectors are full.
@@ -417,10 +522,10 @@ def _logit(precision, allowed, live, t, stage, sets, size, total, bits, power): 
         for h in range(size):
             total[move, h] = precision * (total[move, h] / total[3, h])
     first = 0
-    for state in range(STATES):
-        if live[t, stage, state]:
+    for state in ORDER[stage]:
+        if live[t, stage, state] and not layout.single[t, stage, state]:
             for move in range(3):
-                if not allowed[t, stage, state, move]:
+                if layout.moves[t, stage, state, move] < 0:
                     for h in range(first, first + sets):
                         total[move, h] = -np.inf
             first += sets
@@ -474,34 +579,64 @@ def _exponential(x, row, size, bits, power):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _keep(live, t, stage, total, old, damping, policy):  # type: ignore[no-untyped-def]
-    """Keep the answers in `policy`, and leave in `total` what earlier moves reckon with."""
-    i = 0
-    for state in range(STATES):
-        if live[t, stage, state]:
-            for h in range(policy.shape[3]):
-                for move in range(3):
-                    if total[3, i] != 0.0:  # else an index that this actor never has
-                        policy[stage, t, state, h, move] = total[move, i]
-                    answer, before = policy[stage, t, state, h, move], old[stage, t, state, h, move]
-                    total[move, i] = (1.0 - damping) * answer + damping * before
-                i += 1
+def _keep(layout, live, t, stage, sets, total, point, damping, answer):  # type: ignore[no-untyped-def]
+    """Keep the choices in `answer`, and leave in `total` what earlier moves reckon with."""
+    first = 0
+    for state in ORDER[stage]:
+        if not live[t, stage, state] or layout.single[t, stage, state]:
+            continue
+        for h in range(first, first + sets):
+            if total[3, h] == 0.0:  # an index that this actor never has
+                total[0, h], total[1, h], total[2, h] = 0.0, 0.0, 0.0
+        for move in range(3):
+            at = layout.moves[t, stage, state, move]
+            if at >= 0:
+                for i in range(sets):
+                    h, j = np.uint64(first + i), np.uint64(at + i)
+                    chosen = total[move, h]
+                    answer[j] = chosen
+                    total[move, h] = (1.0 - damping) * chosen + damping * point[j]
+        first += sets
 
 
 @jit
-def _spread(by_set, move, info, stage, out):  # type: ignore[no-untyped-def]
-    """Fill a row of `out`, by combination, with what is given by information set."""
-    for q in range(out.shape[1]):
-        out[move, q] = by_set[move, np.uint64(info[stage, q])]
+def _expect_by_kind(total, first, worth, rows, state, pays, paid, share, theta, lanes, kinds, into):  # type: ignore[no-untyped-def]
+    """Fill a row with the expectation over the challenger's three moves."""
+    hold, sharp = rows[state, 1], rows[state, 2]
+    for actor in range(3):
+        for a in range(kinds):
+            mild, firm = total[BACK_DOWN, first + a], total[ESCALATE, first + a]
+            more = share * theta[0, a * lanes] if actor == 0 else 0.0
+            for i in range(lanes):
+                q = np.uint64(a * lanes + i)
+                middle = worth[hold, actor, q]
+                low, high = pays[paid, actor, i] + more - middle, worth[sharp, actor, q] - middle
+                worth[into, actor, q] = middle + (mild * low + firm * high)
 
 
 @jit
-def _expect(chances, worth, rows, state, price, into):  # type: ignore[no-untyped-def]
-    """Fill a row with the expectation over the three moves; the defender pays for backing down."""
+def _expect_protege(chances, worth, rows, state, pays, paid, share, theta, lanes, kinds, into):  # type: ignore[no-untyped-def]
+    """Fill a row with the expectation over the protege's three moves."""
+    hold, sharp = rows[state, 1], rows[state, 2]
+    for actor in range(3):
+        for a in range(kinds):
+            more = share * theta[0, a * lanes] if actor == 0 else 0.0
+            for i in range(lanes):
+                q = np.uint64(a * lanes + i)
+                middle = worth[hold, actor, q]
+                low, high = pays[paid, actor, i] + more - middle, worth[sharp, actor, q] - middle
+                worth[into, actor, q] = middle + (chances[0, i] * low + chances[1, i] * high)
+
+
+@jit
+def _expect_defender(chances, worth, rows, state, price, lanes, kinds, into):  # type: ignore[no-untyped-def]
+    """Fill a row with the expectation over the defender's moves; it pays for backing down."""
     back, hold, sharp = rows[state, 0], rows[state, 1], rows[state, 2]
     for actor in range(3):
         paid = price if actor == 2 else 0.0
-        for q in range(chances.shape[1]):
-            middle = worth[hold, actor, q]
-            low, high = worth[back, actor, q] - middle - paid, worth[sharp, actor, q] - middle
-            worth[into, actor, q] = middle + (chances[0, q] * low + chances[2, q] * high)
+        for a in range(kinds):
+            for i in range(lanes):
+                q = np.uint64(a * lanes + i)
+                middle = worth[hold, actor, q]
+                low, high = worth[back, actor, q] - middle - paid, worth[sharp, actor, q] - middle
+                worth[into, actor, q] = middle + (chances[0, i] * low + chances[1, i] * high)

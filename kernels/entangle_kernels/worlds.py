@@ -18,10 +18,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from entangle_kernels.equilibrium import Solution
-from entangle_kernels.game import Floats, Game, allowed_moves, combinations, live_states
+from entangle_kernels.game import (
+    Floats,
+    Game,
+    allowed_moves,
+    combinations,
+    layout_of,
+    live_states,
+    packed,
+    unpacked,
+)
 from entangle_kernels.ladder import BACK_DOWN, MARK_SHIFT, OBLIGATION_ACTIVE, STATES
 from entangle_kernels.quantise import Tables, assemble, move_cuts
-from entangle_kernels.sweep import backward, forward
+from entangle_kernels.sweep import ROWS, backward, forward
 
 #: Channels, as bits of a world's number: whose policy, or the material terms, are as under the pact.
 DETERRENCE, EMBOLDENMENT, OBLIGATION, CAPABILITY = 1, 2, 4, 8
@@ -50,21 +59,27 @@ def everywhere(game: Game, solution: Solution) -> Everywhere:
     combos = combinations(game)
     allowed = allowed_moves(game)
     live = live_states(game, allowed)
+    layout = layout_of(game, allowed, live)
     reach = np.zeros((game.rounds, 4, STATES, combos.weight.size))
-    forward(game, combos, allowed, live, solution.policy, solution.enter, reach)
+    forward(game, combos, live, layout, packed(layout, solution.policy, solution.enter), reach)
     playable = np.broadcast_to(game.legal[0, :, BACK_DOWN], live.shape).copy()
-    enter, values = np.zeros_like(solution.enter), np.zeros((3, 2))
 
-    policy = np.zeros_like(solution.policy)
-    old = np.zeros_like(policy)
-    backward(game, combos, allowed, playable, reach, old, 0.0, policy, enter, values)
+    def answer(game: Game, policy: Floats, damping: float) -> Floats:
+        """Return what the moves of later choices by `policy`, or a share of it, are answered with."""
+        layout = layout_of(game, allowed_moves(game), playable)
+        point = packed(layout, policy, solution.enter)
+        found, values = np.zeros_like(point), np.zeros((3, 2))
+        worth = np.zeros((ROWS, 3, combos.weight.size))
+        backward(game, combos, playable, layout, reach, point, damping, found, values, worth)
+        return unpacked(game, combos, playable, layout, found)[0]
+
+    policy = answer(game, np.zeros_like(solution.policy), 0.0)
     solved = np.moveaxis(live[:, :3], 1, 0)
     policy[solved] = solution.policy[solved]
 
     unhindered = game._replace(first_support=0, first_fight=0)
-    wish = np.zeros_like(policy)
     # damping 1: what each move is worth if everybody goes on as they do, delays included
-    backward(unhindered, combos, allowed_moves(unhindered), playable, reach, policy, 1.0, wish, enter, values)
+    wish = answer(unhindered, policy, 1.0)
     held = (allowed_moves(unhindered) != allowed)[:, 2].any(axis=-1)
     found = policy[2].copy()
     found[held] = wish[2][held]

@@ -17,8 +17,16 @@ from entangle.lowering.levers import Context
 from entangle.study import Study
 from entangle_kernels import ladder
 from entangle_kernels.equilibrium import ConvergenceError, Solution, solve, trace
-from entangle_kernels.game import Game, allowed_moves, combinations, live_states, padded
-from entangle_kernels.sweep import _exponential, backward, forward
+from entangle_kernels.game import (
+    Game,
+    allowed_moves,
+    combinations,
+    layout_of,
+    live_states,
+    packed,
+    unpacked,
+)
+from entangle_kernels.sweep import ROWS, _exponential, backward, forward
 from reference.games import crisis_game
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -250,19 +258,40 @@ def test_a_start_that_is_far_off_does_no_harm() -> None:
 
 def test_idle_combinations_change_nothing() -> None:
     game = crisis_game(types=3, estimates=2, scopes=2, rounds=2)
-    combos, allowed = combinations(game), allowed_moves(game)
+    allowed = allowed_moves(game)
     live = live_states(game, allowed)
+    layout = layout_of(game, allowed, live)
     solution = solve(game)
+    point = packed(layout, solution.policy, solution.enter)
     answers = []
-    for chosen in (combos, padded(combos, 64)):
+    for multiple in (2, 8, 64):
+        chosen = combinations(game, multiple=multiple)
+        assert chosen.lanes % multiple == 0
         reach = np.zeros((game.rounds, 4, ladder.STATES, chosen.weight.size))
-        policy, enter = np.zeros_like(solution.policy), np.zeros_like(solution.enter)
-        values = np.zeros((3, 2))
-        forward(game, chosen, allowed, live, solution.policy, solution.enter, reach)
-        backward(game, chosen, allowed, live, reach, solution.policy, 0.5, policy, enter, values)
-        answers.append((reach[..., : combos.weight.size], policy, enter, values))
-    for plain, wide in zip(*answers, strict=True):
-        assert np.array_equal(plain, wide)
+        worth = np.zeros((ROWS, 3, chosen.weight.size))
+        answer, values = np.zeros_like(point), np.zeros((3, 2))
+        forward(game, chosen, live, layout, point, reach)
+        backward(game, chosen, live, layout, reach, point, 0.5, answer, values, worth)
+        runs = reach.reshape(*reach.shape[:3], -1, chosen.lanes)
+        assert (runs[..., chosen.used :] == 0.0).all()
+        answers.append((runs[..., : chosen.used], answer, values))
+    for other in answers[1:]:
+        for plain, wide in zip(answers[0], other, strict=True):
+            assert np.array_equal(plain, wide)
+
+
+@pytest.mark.parametrize("name", [*GAMES, *LARGER])
+def test_packing_choices_and_unpacking_them_changes_nothing(name: str) -> None:
+    game = crisis_game(**GAMES.get(name, LARGER.get(name, {})))
+    allowed = allowed_moves(game)
+    live = live_states(game, allowed)
+    layout = layout_of(game, allowed, live)
+    solution = solve(game)
+    point = packed(layout, solution.policy, solution.enter)
+    policy, enter = unpacked(game, combinations(game), live, layout, point)
+    assert np.array_equal(policy, solution.policy)
+    assert np.array_equal(enter, solution.enter)
+    assert point.size == layout.opens[2]
 
 
 @pytest.mark.parametrize("size", [1, 7, 8, 64, 129])
