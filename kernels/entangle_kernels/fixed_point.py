@@ -58,7 +58,7 @@ def accelerate(
             point = image
             continue
         history.add(image, error)
-        point = image if history.count < 2 else np.clip(history.mixed(image, error), 0.0, 1.0)
+        point = image if history.count < 2 else np.clip(history.mixed(image), 0.0, 1.0)
     return point, error
 
 
@@ -69,6 +69,7 @@ class _History:
         self.images = np.empty((memory, length))
         self.errors = np.empty((memory, length))
         self.gram = np.zeros((memory, memory))
+        self.products = np.zeros(memory)  # of the differences of errors with the last error
         self.count = 0  # of differences so far
         self.last: tuple[Floats, Floats] | None = None
 
@@ -80,8 +81,10 @@ class _History:
             np.subtract(image, self.last[0], out=self.images[row])
             np.subtract(error, self.last[1], out=self.errors[row])
             held = self.held
-            products = overlaps(self.errors[:held], self.errors[row])
-            self.gram[row, :held] = self.gram[:held, row] = products
+            before = self.products[:held].copy()
+            self.products[:held] = overlaps(self.errors[:held], error)
+            self.gram[row, :held] = self.gram[:held, row] = self.products[:held] - before
+            self.gram[row, row] = dot(self.errors[row], self.errors[row])
         self.last = image, error
 
     @property
@@ -89,13 +92,13 @@ class _History:
         """How many differences there are to mix."""
         return min(self.count, len(self.images))
 
-    def mixed(self, image: Floats, error: Floats) -> Floats:
-        """Return the image less what the differences say of its error."""
+    def mixed(self, image: Floats) -> Floats:
+        """Return the last image less what the differences say of its error."""
         held = self.held
         normal = self.gram[:held, :held]
         # a trace of regularisation: near the end the differences are rounding noise
         normal = normal + 1e-10 * np.trace(normal) * np.eye(held)
-        weights = solve_positive(normal, overlaps(self.errors[:held], error))
+        weights = solve_positive(normal, self.products[:held])
         mixed: Floats = image - combine(weights, self.images[:held])
         return mixed
 

@@ -38,9 +38,11 @@ from entangle_kernels.ladder import (
 #: A probability below which a set counts as never reached: products of such numbers lose their digits.
 UNREACHED = 1e-200
 
-#: Rows of the worth: each state before and after a stage, each ending (1-7) in each state, each vote.
+#: Rows of the worth: each state before and after a stage, each ending (1-7) in each state, each vote, and
+#: one of zeros for what has no chance.
 VOTES = 9 * STATES
-ROWS = VOTES + STATES
+NOUGHT = VOTES + STATES
+ROWS = NOUGHT + 1
 #: Order in which a stage goes through the states, so that the rows of the next state are still in the nearest
 #: memory. The defender moves between levels of support, all others from rung to rung.
 _CODES = np.arange(STATES).reshape(-1, 4, 2)
@@ -169,14 +171,25 @@ def _pass(reach, t, stage, state, chance, later, onto, target, more):  # type: i
 
 
 @jit
-def by_set(reach, live, info, reached):  # type: ignore[no-untyped-def]
+def by_set(reach, live, combos, reached):  # type: ignore[no-untyped-def]
     """Add to `reached`, shape (3, rounds, states, H), the probability of each set of live states."""
+    info, lanes = combos.info, combos.lanes
+    sums = np.zeros(lanes)
     for t in range(reach.shape[0]):
         for stage in range(3):
             for state in range(STATES):
-                if live[t, stage, state]:
-                    for q in range(reach.shape[3]):
-                        reached[stage, t, state, np.uint64(info[stage, q])] += reach[t, stage, state, q]
+                if not live[t, stage, state]:
+                    continue
+                sums[:] = 0.0
+                for first in range(0, reach.shape[3], lanes):
+                    if stage == 0:
+                        for i in range(lanes):
+                            reached[0, t, state, info[0, first]] += reach[t, 0, state, first + i]
+                    else:
+                        for i in range(lanes):
+                            sums[i] += reach[t, stage, state, np.uint64(first + i)]
+                for i in range(lanes if stage > 0 else 0):
+                    reached[stage, t, state, np.uint64(info[stage, i])] += sums[i]
 
 
 @jit
@@ -223,7 +236,7 @@ def backward(game, combos, live, layout, reach, point, damping, answer, values, 
                 if not live[t, stage, state]:
                     continue
                 for move in range(3):
-                    rows[state, move] = after + state  # any row, if there is no such move: its chance is 0
+                    rows[state, move] = after + state if move == HOLD else NOUGHT
                     if moves[t, stage, state, move] < 0 or (move == BACK_DOWN and stage < 2):
                         continue
                     packed = step[0, stage, state, PASSED if stage == 2 and move == ESCALATE else move]
@@ -282,8 +295,8 @@ def backward(game, combos, live, layout, reach, point, damping, answer, values, 
                     continue
                 if stage > 0:
                     for i in range(lanes):
-                        h = np.uint64(count + info[stage, i])
-                        chances[0, i], chances[1, i] = total[BACK_DOWN, h], total[ESCALATE, h]
+                        own_set = np.uint64(count + info[stage, i])
+                        chances[0, i], chances[1, i] = total[BACK_DOWN, own_set], total[ESCALATE, own_set]
                 share, paid = shares[0, 0, gives_in, state], min(stage, 1) * STATES + state
                 if stage == 0:
                     _expect_by_kind(
@@ -405,11 +418,10 @@ def _nature(nature, step, shares, prices, theta, lanes, used, state, worth, afte
     """Fill the row of a state before nature moves."""
     scopes = shares.shape[0]
     quiet, slip = step[0, 3, state, NOTHING], step[0, 3, state, ACCIDENT]
-    # a chance of 0 where the crisis ends: any row will do
     stays = nature[state, NOTHING] if (quiet >> END_SHIFT) & 7 == 0 else 0.0
     rises = nature[state, ACCIDENT] if (slip >> END_SHIFT) & 7 == 0 else 0.0
-    same = after + (quiet & STATE_MASK if stays > 0.0 else state)
-    above = after + (slip & STATE_MASK if rises > 0.0 else state)
+    same = after + (quiet & STATE_MASK) if stays > 0.0 else NOUGHT
+    above = after + (slip & STATE_MASK) if rises > 0.0 else NOUGHT
     for actor in range(3):
         for scope in range(scopes):
             share, price = shares[scope, actor, 0, state], prices[scope, actor, 0, state]
@@ -592,10 +604,10 @@ def _keep(layout, live, t, stage, sets, total, point, damping, answer):  # type:
             at = layout.moves[t, stage, state, move]
             if at >= 0:
                 for i in range(sets):
-                    h, j = np.uint64(first + i), np.uint64(at + i)
-                    chosen = total[move, h]
+                    k, j = np.uint64(first + i), np.uint64(at + i)
+                    chosen = total[move, k]
                     answer[j] = chosen
-                    total[move, h] = (1.0 - damping) * chosen + damping * point[j]
+                    total[move, k] = (1.0 - damping) * chosen + damping * point[j]
         first += sets
 
 
