@@ -53,6 +53,34 @@ class Sweep:
         self.sweep(self.point)
 
 
+class Growth:
+    """Processor seconds of a single sweep by the number of types and of rounds; and the sweeps of a solve."""
+
+    params = ([2, 3, 5, 8], [4, 12, 24])
+    param_names = ("types", "rounds")
+    timer = time.process_time
+    warmup_time = 0.1
+    timeout = 120
+
+    def setup(self, types: int, rounds: int) -> None:
+        from entangle_kernels.equilibrium import Sweeps
+
+        self.game = lowered("treaty", types=types, rounds=rounds)[0][-1]
+        self.sweep: Any = Sweeps(self.game)
+        self.point = self.sweep.uniform()
+        self.sweep(self.point)
+
+    def time_sweep(self, types: int, rounds: int) -> None:
+        self.sweep(self.point)
+
+    def track_sweeps(self, types: int, rounds: int) -> int:
+        from entangle_kernels import equilibrium
+
+        return int(equilibrium.solve(self.game).sweeps)
+
+    track_sweeps.unit = "sweeps"  # type: ignore[attr-defined]
+
+
 class Exact:
     """Processor seconds of the exact pass over a solved pact."""
 

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from benchmarks import million
+from benchmarks.common import lowered
 from benchmarks.peers import (
     compare,
     compare_decades,
+    compare_solver,
     crises,
     jax_crisis,
     limits,
@@ -24,7 +26,7 @@ from benchmarks.peers import (
 )
 from entangle.decades import Played
 from entangle.expectations import EVENTS
-from entangle_kernels import decades
+from entangle_kernels import decades, equilibrium
 from entangle_kernels.crisis import simulate
 from entangle_kernels.exact import CELLS
 from entangle_kernels.peace import Contexts, Peace
@@ -287,11 +289,24 @@ def test_benchmark_loads_before_the_engine_is_installed(path: Path) -> None:
     assert not [name for name in names if name.partition(".")[0] in {"entangle", "entangle_kernels", "."}]
 
 
+def test_growth_of_the_solver_tells_the_solvers_own_sweeps(capsys: pytest.CaptureFixture[str]) -> None:
+    compare_solver.growth("types", (1, 2), repeats=2)
+    head, *lines = capsys.readouterr().out.strip().splitlines()
+    assert head.split() == ["types", "combinations", "sweeps", "ms", "ms/sweep"]
+    for types, line in zip((1, 2), lines, strict=True):
+        game = lowered("treaty", types=types)[0][-1]
+        size, combinations, sweeps, ms, each = line.split()
+        assert (int(size), int(combinations)) == (types, types**3 * 2)
+        assert int(sweeps) == equilibrium.solve(game).sweeps
+        assert float(ms) > 0.0
+        assert float(ms) / int(sweeps) == pytest.approx(float(each), rel=0.2, abs=0.02)
+
+
 def test_there_are_benchmarks() -> None:
     stems = {path.stem for path in FILES}
     assert {"solve", "simulate", "end_to_end", "start", "memory", "decades", "million"} <= stems
     assert {"numpy_crisis", "numpy_decades", "numpy_census", "compare", "compare_decades"} <= stems
-    assert {"crises", "jax_crisis", "limits", "native"} <= stems
+    assert {"compare_solver", "crises", "jax_crisis", "limits", "native"} <= stems
 
 
 def test_comparison_fits_80_columns_and_finds_equal_answers(capsys: pytest.CaptureFixture[str]) -> None:
