@@ -146,9 +146,10 @@ def solve(
     sweeps.at(1.0)
     settled, error = _settled(sweeps, tolerance)
     if settled is None and turns and len(path) > 1:
-        point, error = along(sweeps, *path[-2:], tolerance=tolerance, most=MOST_ALONG)
-        if size(error) <= tolerance:
+        point, off = along(sweeps, *path[-2:], tolerance=tolerance, most=MOST_ALONG)
+        if size(off) <= tolerance:
             settled = sweeps.solution(point)
+        error = min(error, off, key=size)
     if settled is None:
         raise ConvergenceError(size(error), sweeps.count, game.precision)
     return settled

@@ -299,6 +299,8 @@ def normalise(layout, point):  # type: ignore[no-untyped-def]
                         at = moves[t, stage, state, move]
                         if at >= 0:
                             total += point[at + h]
+                    if abs(total - 1.0) < 1e-15:
+                        continue  # as near as it gets: to do it twice changes no bit
                     for move in range(3):
                         at = moves[t, stage, state, move]
                         if at >= 0:
