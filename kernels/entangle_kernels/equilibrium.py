@@ -128,7 +128,7 @@ def solve(
     sweeps = Sweeps(game)
     attempts = [(sweeps.uniform(), MOST if homotopy else MOST_ALONE, np.inf, 0.3)]
     if start is not None:
-        attempts.insert(0, (sweeps.pack(start.policy, start.enter), MOST_NEARBY, FAR, 0.0))
+        attempts.insert(0, (sweeps.pack(start.policy, start.enter), MOST_NEARBY, FAR, 0.2))
     for point, most, far, first in attempts:
         # of the last 8 differences instead of the last 4, games take more sweeps, not fewer
         point, error = accelerate(
