@@ -32,6 +32,7 @@ _COMMANDS: Final = {
     "sensitivity": "entangle.cli.sensitivity:group",
     "treaties": "entangle.cli.treaties:command",
     "schema": "entangle.cli.schema:command",
+    "warm": "entangle.cli.warm:command",
 }
 
 FAILED: Final = 1

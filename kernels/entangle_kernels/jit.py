@@ -1,24 +1,30 @@
-"""The one compile decorator, and the folder that compiled code is kept in.
+"""The one compile decorator, and the name of the folder that compiled code is kept in.
 
 Numba keys its on-disk cache by the function's own file only: an edit of a callee in another file, or a
 changed option, leaves stale machine code behind. The folder's name therefore carries a hash of every
 kernel source, the options, the versions and the processor, so that a stale or foreign entry is never seen.
+What is in the folder, and when it is believed, is :mod:`entangle_kernels.compiled`.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
-import tempfile
+import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
+import llvmlite
 import llvmlite.binding as llvm
 import numba
 import numba.core.config
 import numpy as np
+
+from entangle_kernels import compiled
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -27,46 +33,101 @@ R = TypeVar("R")
 #: No fastmath: it breaks bit-equality and NaN tests, and measured no faster here.
 OPTIONS: Final[dict[str, Any]] = {"nogil": True, "error_model": "numpy"}
 
-
-def cache_folder() -> Path:
-    """Return the folder for compiled code of exactly these sources, versions, options and processor."""
-    digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.read_bytes())
-    flags = [os.environ.get(name, "") for name in ("NUMBA_BOUNDSCHECK", "NUMBA_CPU_NAME", "NUMBA_OPT")]
-    versions = [numba.__version__, llvm.llvm_version_info, np.__version__, platform.python_version()]
-    processor = [llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()]
-    digest.update(repr((OPTIONS, flags, versions, processor)).encode())
-    base = os.environ.get("NUMBA_CACHE_DIR")
-    root = Path(base) if base else _user_cache()
-    return root / f"entangle-{digest.hexdigest()[:20]}"
-
-
-def _user_cache() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME")
-    candidate = Path(home) if home else Path("~").expanduser() / ".cache"
-    try:
-        candidate.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=candidate):
-            return candidate / "entangle"
-    except OSError:
-        # a read-only or missing home: keep the run going, compile once per machine and user
-        return Path(tempfile.gettempdir()) / f"entangle-cache-{os.getuid() if hasattr(os, 'getuid') else 0}"
-
-
-_FOLDER: Final = cache_folder()
 _CONFIG: Any = numba.core.config
+#: Settings of numba, from its environment variables or its file, that change the code it makes.
+_SETTINGS: Final = (
+    "BOUNDSCHECK",
+    "CAPTURED_ERRORS",
+    "CPU_FEATURES",
+    "CPU_NAME",
+    "DEBUGINFO_DEFAULT",
+    "ENABLE_AVX",
+    "LLVM_REFPRUNE_FLAGS",
+    "LLVM_REFPRUNE_PASS",
+    "LOOP_VECTORIZE",
+    "OPT",
+    "SLP_VECTORIZE",
+    "USING_SVML",
+)
+
+
+def version() -> dict[str, str]:
+    """Return what the code is made from and by, the processor aside; equal words, equal code."""
+    sources = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        sources.update(source.name.encode() + b"\0" + source.read_bytes())
+    return {
+        "sources": sources.hexdigest(),
+        "options": repr(OPTIONS),
+        "settings": repr([(name, str(getattr(_CONFIG, name, None))) for name in _SETTINGS]),
+        "numba": numba.__version__,
+        "llvm": f"{llvmlite.__version__} {llvm.llvm_version_info}",
+        "numpy": np.__version__,
+        "python": f"{platform.python_version()} {sys.implementation.cache_tag}",
+    }
+
+
+def processor() -> dict[str, str]:
+    """Return the kind of processor that code is made for here."""
+    return {
+        "triple": llvm.get_process_triple(),
+        "processor": llvm.get_host_cpu_name(),
+        "features": llvm.get_host_cpu_features().flatten(),
+    }
+
+
+def root() -> Path:
+    """Return where the folders of all versions are wanted."""
+    told = os.environ.get("NUMBA_CACHE_DIR")
+    if told:
+        return Path(told)
+    home = os.environ.get("XDG_CACHE_HOME")
+    try:
+        return (Path(home) if home else Path.home() / ".cache") / "entangle"
+    except RuntimeError:  # a user without a home
+        return compiled.temporary()
+
+
+def folder_name() -> str:
+    """Return the name of the folder, which says by hash all that the code depends on."""
+    digest = hashlib.sha256(repr((version(), processor())).encode())
+    return f"entangle-{digest.hexdigest()[:20]}"
+
+
+@cache
+def cache_folder() -> Path:
+    """Return the folder for compiled code of exactly these sources, versions, options and processor.
+
+    It is looked for once in a process, and stands beside those of other versions in :func:`root`, unless
+    that cannot be written to or trusted.
+
+    Warns
+    -----
+    CacheWarning
+        If a place cannot be trusted.
+    """
+    return compiled.folder(root(), folder_name())
+
+
+STORE: Final = compiled.Store(
+    cache_folder(), json.dumps({"version": version(), "processor": processor()}, indent=2) + "\n"
+)
+#: Every compiled function by its name.
+KERNELS: Final[dict[str, Any]] = {}
+
+
+def compiles() -> bool:
+    """Return whether functions are compiled at all, and not interpreted as Python."""
+    return not _CONFIG.DISABLE_JIT
 
 
 def jit(function: Callable[P, R]) -> Callable[P, R]:
     """Compile `function` on first call, and keep the machine code in :func:`cache_folder`."""
-    if _CONFIG.DISABLE_JIT:
+    if not compiles():
         return function
-    before = _CONFIG.CACHE_DIR
-    _CONFIG.CACHE_DIR = str(_FOLDER)  # read once, while decorating; other packages keep theirs
-    try:
-        compiled: Any = numba.njit(cache=True, **OPTIONS)(function)
-    finally:
-        _CONFIG.CACHE_DIR = before
-    result: Callable[P, R] = compiled
+    made: Any = numba.njit(**OPTIONS)(function)
+    kept = compiled.Kept(function, STORE)
+    made._cache = kept
+    KERNELS[kept.name] = made
+    result: Callable[P, R] = made
     return result
