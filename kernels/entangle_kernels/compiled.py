@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from numba.core import compiler, serialize
+from numba.core.runtime import rtsys
 
 SUFFIX: Final = ".code"
 ABOUT: Final = "about.json"
@@ -228,7 +229,7 @@ class Kept:
 
     def load_overload(self, signature: Any, target: Any) -> Any:
         """Return the machine code for a signature, or None if it must be compiled."""
-        target.refresh()  # what numba must know before it can take code in
+        rtsys.initialize(target)  # what code asks for when it allocates; compiling does it itself
         key = self._key(signature, target.codegen())
         name = self._file(key)
         body = self._store.read(name)
