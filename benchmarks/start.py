@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from benchmarks.common import CONFIG, ROOT, python
@@ -131,22 +132,20 @@ def main(arguments: list[str] | None = None) -> int:
     if given.repeats < 1 or given.first < 0:
         parser.error("--repeats must be at least 1, --first at least 0")
     with tempfile.TemporaryDirectory() as folder:
-        found = turns(FIRST, given.first, lambda: tempfile.mkdtemp(dir=folder))
-        kept = tempfile.mkdtemp(dir=folder)
-        python("-m", "entangle", "warm", "--quiet", NUMBA_CACHE_DIR=kept)
-        python(*STARTS["demo, from the second run on"], NUMBA_CACHE_DIR=kept)
-        found = turns(STARTS, given.repeats, lambda: kept) | found
+        found = turns(FIRST, given.first, lambda: {"NUMBA_CACHE_DIR": tempfile.mkdtemp(dir=folder)})
+    for name in ("entangle warm", "demo, first run"):
+        python(*FIRST[name])  # whatever is not there yet, in the user's own folder
+    found = turns(STARTS, given.repeats, dict) | found
     show(found)
     return 0
 
 
-def turns(starts: Starts, repeats: int, folder: Callable[[], str]) -> dict[str, list[Wait]]:
-    """Start each process once in every turn; `folder` says where its compiled code is kept."""
+def turns(starts: Starts, repeats: int, settings: Callable[[], dict[str, str]]) -> dict[str, list[Wait]]:
+    """Start each process once in every turn, each with environment variables of its own."""
     found: dict[str, list[Wait]] = {name: [] for name in starts}
     for _ in range(repeats):
         for name, command in starts.items():
-            kept = folder()
-            found[name].append(wait(lambda: python(*command, NUMBA_CACHE_DIR=kept)))  # noqa: B023
+            found[name].append(wait(partial(python, *command, **settings())))
     return {name: waits for name, waits in found.items() if waits}
 
 

@@ -226,6 +226,16 @@ def _decades() -> None:
     result = study.decades(histories=300, keep=2)
     result.replay(result.find("challenge", pact="treaty")[0], pact="treaty").story()
     study.decade_channels(pacts=["treaty"], histories=300)
+    # an axis of length one lies in memory as any other and as its transpose, which numba tells apart:
+    # a single year, a single context where nothing moves
+    names = "free_riding", "shock", "tilt", "prize", "grievance_step"
+    still: dict[str, Any] = dict.fromkeys(names, 0.0)
+    still |= {f"{actor}_losses": [0.0] * 8 for actor in ("challenger", "protege", "defender")}
+    still["react"] = [0.0] * 3
+    for changes in ({"years": 1}, still, still | {"years": 1}):
+        flat = study.replace(peacetime=study.peacetime.replace(**changes))
+        flat.decades(histories=30)
+        flat.decade_channels(pacts=["treaty"], histories=30)
 
 
 def _parameters() -> None:

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from numba.core import compiler, serialize
-from numba.core.runtime import rtsys
+from numba.core.runtime.nrt import rtsys
 
 SUFFIX: Final = ".code"
 ABOUT: Final = "about.json"

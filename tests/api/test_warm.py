@@ -58,6 +58,16 @@ coarse = sized(1, 1, 2)
 coarse.run(trajectories=3000)
 coarse.channels()
 coarse.decades(histories=100)
+still = dict.fromkeys(("free_riding", "shock", "tilt", "prize", "grievance_step"), 0.0) | {"react": [0.0] * 3}
+still |= {f"{actor}_losses": [0.0] * 8 for actor in ("challenger", "protege", "defender")}
+for years in (1, 2):
+    flat = coarse.replace(peacetime=coarse.peacetime.replace(years=years, **still))
+    flat.decades(histories=1)
+    flat.decade_channels(histories=1)
+single = coarse.replace(pacts={"no_pact": coarse.pacts["no_pact"]})
+single.run(trajectories=1)
+single.channels()
+single.replace(peacetime=coarse.peacetime.replace(years=1)).decades(histories=1)
 point = np.zeros(len(priors.NAMES))
 predict.predicted(point, members=4, workers=1)
 print(json.dumps({"compiled": jit.STORE.compiled, "used": sorted(jit.STORE.used)}))
