@@ -100,6 +100,7 @@ class Field:
         self.lock = threading.Lock()
         self._answers: dict[Point, Future[Answer]] = {}
         self._keys: dict[tuple[Point, bool], str] = {}
+        self._games: dict[Point, Game] = {}  # small beside the answers
 
     def __getitem__(self, point: Point) -> Answer:
         return self._answers[point].result()
@@ -207,7 +208,11 @@ class Field:
         return Context(local, backing, self.prior + offset)
 
     def _game(self, point: Point) -> Game:
-        return game(self.levers, self.setting, scopes=(1.0,), context=self._context(point))
+        known = self._games.get(point)
+        if known is None:
+            context = self._context(point)
+            known = self._games[point] = game(self.levers, self.setting, scopes=(1.0,), context=context)
+        return known
 
 
 @dataclass(frozen=True)

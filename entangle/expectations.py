@@ -33,7 +33,10 @@ QUANTITIES: Final = (
 #: News is kept within this [log odds].
 LOUDEST: Final = 3.0
 
-_MASKS: Final = np.array([outcome.event for outcome in (*OUTCOMES, *REACHED)])
+#: What counts as each event, of disputes in scope, by cell, origin and event.
+_MASKS: Final = np.ascontiguousarray(
+    np.array([outcome.event[:, 1].reshape(2, -1) for outcome in (*OUTCOMES, *REACHED)], np.float64).T
+)
 _DEFENDER: Final = 2
 
 
@@ -58,9 +61,11 @@ def expectations(game: Game, tables: Tables, alone: Tables | None = None) -> Flo
     classes = tables.types
     inside = cells[:, :, 1]  # (class, origin, end, state, marks): every dispute is in scope
     found = np.zeros((classes, 2, len(QUANTITIES)))
-    for i, mask in enumerate(_MASKS):
-        found[:, :, i] = (inside * mask[:, 1]).sum(axis=(2, 3, 4))
-    arises = inside.sum(axis=(2, 3, 4))
+    cell_by_cell = inside.reshape(classes, 2, -1)
+    ended = np.flatnonzero(cell_by_cell.any(axis=(0, 1)))  # a few hundred of many thousand
+    happened = cell_by_cell[:, :, ended]
+    found[:, :, : len(EVENTS)] = np.einsum("koc,coe->koe", happened, _MASKS[ended])
+    arises = happened.sum(axis=2)
     at = len(EVENTS)
     for origin in range(2):
         found[:, origin, at + origin] = arises[:, origin]

@@ -29,6 +29,8 @@ from entangle_kernels.quantise import Tables, type_weights
 CELLS = (2, 2, ENDS, STATES, MARKS)
 
 _UNIT = 1.0 / 2**32
+#: Lanes of the widest vectors [64-bit numbers]: loops over whole vectors leave no rest.
+_WIDEST = 8
 
 
 def probabilities(tables: Tables, *, defender: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
@@ -40,10 +42,12 @@ def probabilities(tables: Tables, *, defender: NDArray[np.float64] | None = None
         Probability of each class of the defender's resolve, shape (K,); equal classes if not given. The
         probabilities of the endings sum to what it sums to.
     """
-    cells = np.zeros(CELLS)
     equal = type_weights(tables.types)
-    nowhere = np.empty((2, tables.estimates * tables.types, 0, 4, STATES))
-    _forward(tables, equal, equal if defender is None else defender, cells, nowhere)
+    found = np.zeros((tables.types, *CELLS))
+    _forward(tables, equal, found, np.empty((2, 0, 4, STATES, tables.estimates * tables.types)))
+    cells = np.zeros(CELLS)
+    for chance, of_class in zip(equal if defender is None else defender, found, strict=True):
+        cells += chance * of_class
     return cells
 
 
@@ -59,15 +63,10 @@ def by_class(tables: Tables) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         round, and the defender then is at an information set: shape (2 origins, rounds, 4, states, H). The
         class is the last index of the set, and given: sums over the others are those of one class.
     """
-    equal = type_weights(tables.types)
     cells = np.zeros((tables.types, *CELLS))
-    sets = tables.estimates * tables.types
-    reach = np.zeros((2, sets, tables.rounds, 4, STATES))
-    for own in range(tables.types):
-        one = np.zeros(tables.types)
-        one[own] = 1.0
-        _forward(tables, equal, one, cells[own], reach)
-    return cells, np.ascontiguousarray(np.moveaxis(reach, 1, -1))
+    reach = np.zeros((2, tables.rounds, 4, STATES, tables.estimates * tables.types))
+    _forward(tables, type_weights(tables.types), cells, reach)
+    return cells, reach
 
 
 def committor(
@@ -121,13 +120,27 @@ def _chances(tables, scope, t, stage, state, sets, out):  # type: ignore[no-unty
 
 
 @jit
-def _forward(tables, weights, defender, cells, reach):  # type: ignore[no-untyped-def]
-    types = tables.types
-    sets = np.zeros(3, np.int64)
-    now = np.zeros((STATES, MARKS))
-    after = np.zeros((STATES, MARKS))
+def _forward(tables, weights, cells, reach):  # type: ignore[no-untyped-def]
+    """Fill what :func:`by_class` returns; `reach` only if it has rounds.
+
+    All combinations of private information go side by side: a lane is ((A, B), the defender's set).
+    """
+    types, sets = tables.types, tables.estimates * tables.types
+    used = types * types * sets
+    lanes = -(-used // _WIDEST) * _WIDEST
+    info = np.zeros((3, lanes), np.int64)
+    private = np.zeros(lanes)  # probability of a lane, given the defender's class
+    for q in range(used):
+        a, b, own = q // (sets * types), q // sets % types, q % sets
+        resolute = np.float64(tables.hit[a]) * _UNIT
+        info[0, q], info[1, q], info[2, q] = a, own // types * types + b, own
+        private[q] = (resolute if own >= types else 1.0 - resolute) * weights[a] * weights[b]
     pairs = np.zeros((4 * tables.rounds + 1, STATES * MARKS), np.int64)
     number = np.zeros(4 * tables.rounds + 1, np.int64)
+    possible = np.zeros((4 * tables.rounds, STATES, OUTCOMES), np.bool_)
+    # much larger than what is used of them: memory that nothing touches costs nothing
+    now, after = np.empty((STATES * MARKS, lanes)), np.empty((STATES * MARKS, lanes))
+    ended = np.empty((ENDS * STATES * MARKS, lanes))
     for scope in range(2):
         share = np.float64(tables.scope) * _UNIT
         if scope == 0:
@@ -140,29 +153,28 @@ def _forward(tables, weights, defender, cells, reach):  # type: ignore[no-untype
                 arises = 1.0 - arises
             if arises == 0.0:
                 continue
-            here = cells[origin, scope]
-            start = tables.start[origin]
-            _reachable(tables, scope, start, pairs, number)
-            for estimate in range(tables.estimates):
-                for a in range(types):
-                    resolute = np.float64(tables.hit[a]) * _UNIT
-                    if estimate == 0:
-                        resolute = 1.0 - resolute
-                    for b in range(types):
-                        for c in range(types):
-                            weight = share * resolute * weights[a] * weights[b] * defender[c]
-                            if weight == 0.0:
-                                continue
-                            sets[0] = a
-                            sets[1] = estimate * types + b
-                            sets[2] = estimate * types + c
-                            above = 4294967295 - np.int64(tables.enter[origin, scope, sets[origin]])
-                            opens = weight * arises * (above * _UNIT)
-                            here[NO_CRISIS, 0, 0] += weight * arises * (1.0 - above * _UNIT)
-                            if opens > 0.0:
-                                now[start, _opening(tables, scope, start)] = opens
-                                passed = reach[origin, sets[2]]
-                                _play(tables, scope, sets, pairs, number, now, after, here, passed)
+            for q in range(lanes):
+                above = (4294967295 - np.int64(tables.enter[origin, scope, info[origin, q]])) * _UNIT
+                now[0, q] = share * arises * private[q] * above
+                cells[info[2, q] % types, origin, scope, NO_CRISIS, 0, 0] += (
+                    share * arises * private[q] * (1.0 - above)
+                )
+            _reachable(tables, scope, tables.start[origin], pairs, number, possible)
+            passed = reach[origin]
+            _play(
+                tables,
+                scope,
+                info,
+                pairs,
+                number,
+                possible,
+                now,
+                after,
+                ended,
+                passed,
+                sets,
+                cells[:, origin, scope],
+            )
 
 
 @jit
@@ -172,13 +184,16 @@ def _opening(tables, scope, start):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _reachable(tables, scope, start, pairs, number):  # type: ignore[no-untyped-def]
-    """List the states and marks before each stage that somebody of some type can bring about, in order."""
+def _reachable(tables, scope, start, pairs, number, possible):  # type: ignore[no-untyped-def]
+    """List the states and marks before each stage that somebody of some type can bring about, in order.
+
+    `possible` says which outcomes a state before a stage can have.
+    """
     sets = np.zeros(3, np.int64)
     chances = np.zeros(OUTCOMES)
-    open_ = np.zeros(OUTCOMES, np.bool_)
     found = np.zeros((STATES, MARKS), np.bool_)
     found[start, _opening(tables, scope, start)] = True
+    possible[:] = False
     for moment in range(4 * tables.rounds + 1):
         number[moment] = 0
         for state in range(STATES):
@@ -193,8 +208,8 @@ def _reachable(tables, scope, start, pairs, number):  # type: ignore[no-untyped-
         last = -1
         for i in range(number[moment]):
             state, marks = pairs[moment, i] // MARKS, pairs[moment, i] % MARKS
+            open_ = possible[moment, state]
             if state != last:
-                open_[:] = False
                 for own in range(tables.cut.shape[4] if stage < 3 else 1):
                     if stage < 3:
                         sets[stage] = own
@@ -209,43 +224,92 @@ def _reachable(tables, scope, start, pairs, number):  # type: ignore[no-untyped-
 
 
 @jit
-def _play(tables, scope, sets, pairs, number, now, after, cells, passed):  # type: ignore[no-untyped-def]
-    """Add the endings to `cells`, and to `passed`, unless it has no rounds, the states before each stage.
+def _play(  # type: ignore[no-untyped-def]
+    tables, scope, info, pairs, number, possible, now, after, ended, passed, sets, cells
+):
+    """Add the endings to `cells`, by class, and to `passed` the states before each stage.
 
-    Both `now`, with the weight of the opening state, and `after` are left empty.
+    `passed` is left out if it has no rounds. `now` has the weights of the opening state in its first row.
     """
-    chances = np.zeros(OUTCOMES)
+    lanes = info.shape[1]
+    own = np.zeros(3, np.int64)
+    one = np.zeros(OUTCOMES)
+    by_set = np.zeros((sets, OUTCOMES))
+    chances = np.zeros((OUTCOMES, lanes))
+    here = np.zeros(lanes)
+    row_of = np.zeros(STATES * MARKS, np.int64)  # of a state with marks, in the next stage
+    ending = np.full(ENDS * STATES * MARKS, -1)  # row of `ended`
+    endings = 0
     for moment in range(4 * tables.rounds):
         t, stage = moment // 4, moment % 4
+        for i in range(number[moment + 1]):
+            row_of[pairs[moment + 1, i]] = i
+        arrived = np.zeros(number[moment + 1], np.bool_)
         last = -1
         for i in range(number[moment]):
             state, marks = pairs[moment, i] // MARKS, pairs[moment, i] % MARKS
-            mass = now[state, marks]
-            if mass == 0.0:
-                continue
-            now[state, marks] = 0.0
             if state != last:
-                _chances(tables, scope, t, stage, state, sets, chances)
                 last = state
+                for h in range(sets if stage < 3 else 1):
+                    if stage < 3:
+                        own[stage] = h
+                    _chances(tables, scope, t, stage, state, own, one)
+                    for outcome in range(OUTCOMES):
+                        by_set[h, outcome] = one[outcome]
+                for outcome in range(OUTCOMES):
+                    if possible[moment, state, outcome]:
+                        for q in range(lanes):
+                            chances[outcome, q] = by_set[info[stage, q] if stage < 3 else 0, outcome]
             if passed.shape[0] > 0:
-                passed[t, stage, state] += mass
+                first = i == 0 or pairs[moment, i - 1] // MARKS != state
+                for q in range(lanes):
+                    here[q] = now[i, q] + (0.0 if first else here[q])
+                if i + 1 == number[moment] or pairs[moment, i + 1] // MARKS != state:
+                    for q in range(lanes):
+                        passed[t, stage, state, np.uint64(info[2, q])] += here[q]
             for outcome in range(OUTCOMES):
-                if chances[outcome] == 0.0:
+                if not possible[moment, state, outcome]:
                     continue
                 step = np.int64(tables.step[scope, stage, state, outcome])
-                target = step & STATE_MASK
-                left = marks | (step >> MARK_SHIFT)
+                target = (step & STATE_MASK) * MARKS + (marks | (step >> MARK_SHIFT))
                 end = (step >> END_SHIFT) & 7
-                if end != 0:
-                    cells[end, target, left] += mass * chances[outcome]
+                if end == 0:
+                    j = row_of[target]
+                    _flow(now, i, chances, outcome, after, j, arrived[j])
+                    arrived[j] = True
                 else:
-                    after[target, left] += mass * chances[outcome]
+                    place = end * STATES * MARKS + target
+                    more = ending[place] >= 0
+                    if not more:
+                        ending[place] = endings
+                        endings += 1
+                    _flow(now, i, chances, outcome, ended, ending[place], more)
         now, after = after, now
-    # an even number of stages: what is left is in `now` again
+    for place in range(ENDS * STATES * MARKS):
+        if ending[place] >= 0:
+            _add(ended, ending[place], info, cells, place)
     for i in range(number[4 * tables.rounds]):
-        state, marks = pairs[4 * tables.rounds, i] // MARKS, pairs[4 * tables.rounds, i] % MARKS
-        cells[STALEMATE, state, marks] += now[state, marks]
-        now[state, marks] = 0.0
+        _add(now, i, info, cells, STALEMATE * STATES * MARKS + pairs[4 * tables.rounds, i])
+
+
+@jit
+def _flow(now, i, chances, outcome, after, j, more):  # type: ignore[no-untyped-def]
+    """Let what is in a row, by the chances of an outcome, arrive in another."""
+    if more:
+        for q in range(now.shape[1]):
+            after[j, np.uint64(q)] += now[i, np.uint64(q)] * chances[outcome, np.uint64(q)]
+    else:
+        for q in range(now.shape[1]):
+            after[j, np.uint64(q)] = now[i, np.uint64(q)] * chances[outcome, np.uint64(q)]
+
+
+@jit
+def _add(rows, i, info, cells, place):  # type: ignore[no-untyped-def]
+    """Add a row to the cells of one ending, by the defender's class."""
+    types = cells.shape[0]
+    end, state, marks = place // (STATES * MARKS), place // MARKS % STATES, place % MARKS
+    for q in range(rows.shape[1]):
+        cells[info[2, q] % types, end, state, marks] += rows[i, q]
 
 
 @jit
