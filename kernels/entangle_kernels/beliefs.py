@@ -33,7 +33,7 @@ def beliefs(game: Game, solution: Solution) -> Floats:
     combos = combinations(game)
     allowed = allowed_moves(game)
     live = live_states(game, allowed)
-    reach = np.zeros((game.rounds, 4, STATES, combos.weight.size))
+    reach = np.zeros((game.rounds + 1, 3, STATES, combos.weight.size))
     layout = layout_of(game, allowed, live)
     forward(game, combos, live, layout, packed(layout, solution.policy, solution.enter), reach)
 

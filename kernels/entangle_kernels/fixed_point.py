@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from entangle_kernels.linear import combine, dot, least_squares, norm, overlaps, solve_positive
+from entangle_kernels.memory import borrowed
 
 Floats = NDArray[np.float64]
 
@@ -66,8 +67,7 @@ class _History:
     """The last differences of images and errors, and the inner products of the latter."""
 
     def __init__(self, length: int, memory: int) -> None:
-        self.images = np.empty((memory, length))
-        self.errors = np.empty((memory, length))
+        self.images, self.errors = borrowed(self, (memory, length), (memory, length))
         self.gram = np.zeros((memory, memory))
         self.products = np.zeros(memory)  # of the differences of errors with the last error
         self.count = 0  # of differences so far

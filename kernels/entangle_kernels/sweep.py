@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from entangle_kernels.jit import jit
+from entangle_kernels.jit import inlined, jit
 from entangle_kernels.ladder import (
     ACCIDENT,
     BACK_DOWN,
@@ -59,9 +59,10 @@ ROUNDER = 6755399441055744.0
 
 @jit
 def forward(game, combos, live, layout, point, reach):  # type: ignore[no-untyped-def]
-    """Fill `reach`, shape (rounds, 4, states, Q): probability of each live state with each combination.
+    """Fill `reach`, shape (rounds + 1, 3, states, Q): probability of each live state with each combination.
 
-    Rows of states that are not live are left as they are.
+    Rows of states that are not live are left as they are. What comes before nature's moves nobody asks for
+    afterwards: all rounds share the memory at the end, ``reach[rounds, 0]``, which so stays in the nearest.
     """
     info, nature, passes, steps = combos.info, game.nature, game.passes, game.step
     lanes, kinds = combos.lanes, game.theta.shape[1]
@@ -71,19 +72,20 @@ def forward(game, combos, live, layout, point, reach):  # type: ignore[no-untype
     for origin in range(2):
         if game.origin[origin] > 0.0:
             state, at = game.start[origin], layout.opens[origin]
-            _open(
-                game.origin[origin], combos.weight, point, at, info, origin, reach, state, seen[0, 0, state]
-            )
+            more = seen[0, 0, state]
+            _open(game.origin[origin], combos.weight, point, at, info, origin, reach[0, 0], state, more)
             seen[0, 0, state] = True
+    still = reach[game.rounds, 0]
     for t in range(game.rounds):
         for stage in range(3):
+            here, later = reach[t, stage], reach[t, stage + 1] if stage < 2 else still
             for state in ORDER[stage]:
                 if not live[t, stage, state]:
                     continue
                 if not seen[t, stage, state]:
-                    reach[t, stage, state] = 0.0
+                    here[state] = 0.0
                 if layout.single[t, stage, state]:  # everybody holds
-                    _pass(reach, t, stage, state, 1.0, t, stage + 1, state, seen[t, stage + 1, state])
+                    _pass(here, state, 1.0, later, state, seen[t, stage + 1, state])
                     seen[t, stage + 1, state] = True
                     continue
                 for move in range(3):
@@ -97,36 +99,34 @@ def forward(game, combos, live, layout, point, reach):  # type: ignore[no-untype
                         target = steps[0, 2, state, BLOCKED_VOTE] & STATE_MASK
                         more = seen[t, 3, target]
                         _spread(point, at, 1.0 - share, info, stage, lanes, kinds, chances)
-                        _flow(reach, t, stage, state, chances, target, more, lanes, kinds)
+                        _flow(here, state, stage, chances, later, target, more, lanes, kinds)
                         seen[t, 3, target] = True
                     if (step >> END_SHIFT) & 7 == 0 and share > 0.0:
                         target = step & STATE_MASK
                         more = seen[t, stage + 1, target]
                         _spread(point, at, share, info, stage, lanes, kinds, chances)
-                        _flow(reach, t, stage, state, chances, target, more, lanes, kinds)
+                        _flow(here, state, stage, chances, later, target, more, lanes, kinds)
                         seen[t, stage + 1, target] = True
         for state in ORDER[3]:
-            if not live[t, 3, state]:
+            if t + 1 == game.rounds or not live[t, 3, state] or not seen[t, 3, state]:
                 continue
-            if not seen[t, 3, state]:
-                reach[t, 3, state] = 0.0
             for outcome in (NOTHING, ACCIDENT):
                 step = steps[0, 3, state, outcome]
                 target = step & STATE_MASK
-                if t + 1 < game.rounds and nature[state, outcome] > 0.0 and (step >> END_SHIFT) & 7 == 0:
+                if nature[state, outcome] > 0.0 and (step >> END_SHIFT) & 7 == 0:
                     more = seen[t + 1, 0, target]
-                    _pass(reach, t, 3, state, nature[state, outcome], t + 1, 0, target, more)
+                    _pass(still, state, nature[state, outcome], reach[t + 1, 0], target, more)
                     seen[t + 1, 0, target] = True
 
 
-@jit
-def _open(share, weight, point, at, info, origin, reach, state, more):  # type: ignore[no-untyped-def]
+@inlined
+def _open(share, weight, point, at, info, origin, into, state, more):  # type: ignore[no-untyped-def]
     for q in range(weight.size):
-        before = reach[0, 0, state, q] if more else 0.0
-        reach[0, 0, state, q] = before + share * weight[q] * point[np.uint64(at + info[origin, q])]
+        before = into[state, q] if more else 0.0
+        into[state, q] = before + share * weight[q] * point[np.uint64(at + info[origin, q])]
 
 
-@jit
+@inlined
 def _spread(point, at, share, info, stage, lanes, kinds, chances):  # type: ignore[no-untyped-def]
     """Fill `chances` with a share of what the mover does: the challenger by its type, a partner by lane."""
     if stage == 0:
@@ -137,37 +137,37 @@ def _spread(point, at, share, info, stage, lanes, kinds, chances):  # type: igno
             chances[i] = share * point[np.uint64(at + info[stage, i])]
 
 
-@jit
-def _flow(reach, t, stage, state, chances, target, more, lanes, kinds):  # type: ignore[no-untyped-def]
+@inlined
+def _flow(here, state, stage, chances, later, target, more, lanes, kinds):  # type: ignore[no-untyped-def]
     """Let those at a state who make a move arrive at the next stage."""
     for a in range(kinds):
         if stage == 0 and more:
             for i in range(lanes):
                 q = np.uint64(a * lanes + i)
-                reach[t, 1, target, q] += reach[t, 0, state, q] * chances[a]
+                later[target, q] += here[state, q] * chances[a]
         elif stage == 0:
             for i in range(lanes):
                 q = np.uint64(a * lanes + i)
-                reach[t, 1, target, q] = reach[t, 0, state, q] * chances[a]
+                later[target, q] = here[state, q] * chances[a]
         elif more:
             for i in range(lanes):
                 q = np.uint64(a * lanes + i)
-                reach[t, stage + 1, target, q] += reach[t, stage, state, q] * chances[i]
+                later[target, q] += here[state, q] * chances[i]
         else:
             for i in range(lanes):
                 q = np.uint64(a * lanes + i)
-                reach[t, stage + 1, target, q] = reach[t, stage, state, q] * chances[i]
+                later[target, q] = here[state, q] * chances[i]
 
 
-@jit
-def _pass(reach, t, stage, state, chance, later, onto, target, more):  # type: ignore[no-untyped-def]
+@inlined
+def _pass(here, state, chance, later, target, more):  # type: ignore[no-untyped-def]
     """Let a share of those at a state, the same of all, arrive at another stage."""
     if more:
-        for q in range(reach.shape[3]):
-            reach[later, onto, target, q] += reach[t, stage, state, q] * chance
+        for q in range(here.shape[1]):
+            later[target, q] += here[state, q] * chance
     else:
-        for q in range(reach.shape[3]):
-            reach[later, onto, target, q] = reach[t, stage, state, q] * chance
+        for q in range(here.shape[1]):
+            later[target, q] = here[state, q] * chance
 
 
 @jit
@@ -175,7 +175,7 @@ def by_set(reach, live, combos, reached):  # type: ignore[no-untyped-def]
     """Add to `reached`, shape (3, rounds, states, H), the probability of each set of live states."""
     info, lanes = combos.info, combos.lanes
     sums = np.zeros(lanes)
-    for t in range(reach.shape[0]):
+    for t in range(live.shape[0]):
         for stage in range(3):
             for state in range(STATES):
                 if not live[t, stage, state]:
@@ -236,7 +236,8 @@ def backward(game, combos, live, layout, reach, point, damping, answer, values, 
                 if not live[t, stage, state]:
                     continue
                 for move in range(3):
-                    rows[state, move] = after + state if move == HOLD else NOUGHT
+                    holds = move == HOLD and layout.single[t, stage, state]
+                    rows[state, move] = after + state if holds else NOUGHT
                     if moves[t, stage, state, move] < 0 or (move == BACK_DOWN and stage < 2):
                         continue
                     packed = step[0, stage, state, PASSED if stage == 2 and move == ESCALATE else move]
@@ -376,9 +377,10 @@ def _ending(shares, prices, theta, lanes, used, end, state, worth, row):  # type
         for scope in range(scopes):
             share, price = shares[scope, actor, end, state], prices[scope, actor, end, state]
             # with one scope the whole row at once, otherwise each scope's part of each run
-            each = used // scopes if scopes > 1 else theta.shape[1]
-            for first in range(scope * each, theta.shape[1], lanes if scopes > 1 else each):
-                for i in range(each):
+            run, each = (lanes, used // scopes) if scopes > 1 else (theta.shape[1], theta.shape[1])
+            size = each if scope + 1 < scopes else run - scope * each  # idle lanes are the last one's
+            for first in range(scope * each, theta.shape[1], run):
+                for i in range(size):
                     q = np.uint64(first + i)
                     worth[row, actor, q] = share * theta[actor, q] - price
 
@@ -397,14 +399,14 @@ def _giving_in(shares, prices, theta, lanes, used, end, state, pays, row):  # ty
                 pays[row, actor, np.uint64(i)] = share * theta[actor, np.uint64(i)] - price
 
 
-@jit
+@inlined
 def _copy(worth, row, into):  # type: ignore[no-untyped-def]
     for actor in range(3):
         for q in range(worth.shape[2]):
             worth[into, actor, q] = worth[row, actor, q]
 
 
-@jit
+@inlined
 def _between(worth, row, other, share, into):  # type: ignore[no-untyped-def]
     """Fill a row with what lies `share` of the way from one row to another."""
     for actor in range(3):
@@ -413,7 +415,7 @@ def _between(worth, row, other, share, into):  # type: ignore[no-untyped-def]
             worth[into, actor, q] = here + share * (worth[other, actor, q] - here)
 
 
-@jit
+@inlined
 def _nature(nature, step, shares, prices, theta, lanes, used, state, worth, after, now):  # type: ignore[no-untyped-def]
     """Fill the row of a state before nature moves."""
     scopes = shares.shape[0]
@@ -425,15 +427,16 @@ def _nature(nature, step, shares, prices, theta, lanes, used, state, worth, afte
     for actor in range(3):
         for scope in range(scopes):
             share, price = shares[scope, actor, 0, state], prices[scope, actor, 0, state]
-            each = used // scopes if scopes > 1 else theta.shape[1]
-            for first in range(scope * each, theta.shape[1], lanes if scopes > 1 else each):
-                for i in range(each):
+            run, each = (lanes, used // scopes) if scopes > 1 else (theta.shape[1], theta.shape[1])
+            size = each if scope + 1 < scopes else run - scope * each
+            for first in range(scope * each, theta.shape[1], run):
+                for i in range(size):
                     q = np.uint64(first + i)
                     goes_on = stays * worth[same, actor, q] + rises * worth[above, actor, q]
                     worth[now + state, actor, q] = share * theta[actor, q] - price + goes_on
 
 
-@jit
+@inlined
 def _sum_by_kind(reach, t, state, worth, rows, pays, paid, share, theta, lanes, kinds, total, into):  # type: ignore[no-untyped-def]
     """Fill `total` with the challenger's worth of each move times reach, and reach, summed over lanes.
 
@@ -460,7 +463,7 @@ def _sum_by_kind(reach, t, state, worth, rows, pays, paid, share, theta, lanes, 
         total[3, h] = mass
 
 
-@jit
+@inlined
 def _sum_by_lane(reach, t, stage, state, worth, rows, lanes, kinds, sums):  # type: ignore[no-untyped-def]
     """Fill `sums` with a partner's worth of each move times reach, and reach, summed over challengers.
 
@@ -487,7 +490,7 @@ def _sum_by_lane(reach, t, stage, state, worth, rows, lanes, kinds, sums):  # ty
                 sums[3, i] += here
 
 
-@jit
+@inlined
 def _sum_up(sums, pays, paid, stage, privates, kinds, total, into):  # type: ignore[no-untyped-def]
     """Fill `total` from `into` with the sums of lanes by set: the protege's over C, the defender's over B."""
     # a lane is ((private, B), C)
@@ -611,7 +614,7 @@ def _keep(layout, live, t, stage, sets, total, point, damping, answer):  # type:
         first += sets
 
 
-@jit
+@inlined
 def _expect_by_kind(total, first, worth, rows, state, pays, paid, share, theta, lanes, kinds, into):  # type: ignore[no-untyped-def]
     """Fill a row with the expectation over the challenger's three moves."""
     hold, sharp = rows[state, 1], rows[state, 2]
@@ -626,7 +629,7 @@ def _expect_by_kind(total, first, worth, rows, state, pays, paid, share, theta, 
                 worth[into, actor, q] = middle + (mild * low + firm * high)
 
 
-@jit
+@inlined
 def _expect_protege(chances, worth, rows, state, pays, paid, share, theta, lanes, kinds, into):  # type: ignore[no-untyped-def]
     """Fill a row with the expectation over the protege's three moves."""
     hold, sharp = rows[state, 1], rows[state, 2]
@@ -640,7 +643,7 @@ def _expect_protege(chances, worth, rows, state, pays, paid, share, theta, lanes
                 worth[into, actor, q] = middle + (chances[0, i] * low + chances[1, i] * high)
 
 
-@jit
+@inlined
 def _expect_defender(chances, worth, rows, state, price, lanes, kinds, into):  # type: ignore[no-untyped-def]
     """Fill a row with the expectation over the defender's moves; it pays for backing down."""
     back, hold, sharp = rows[state, 0], rows[state, 1], rows[state, 2]

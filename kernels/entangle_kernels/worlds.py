@@ -60,7 +60,7 @@ def everywhere(game: Game, solution: Solution) -> Everywhere:
     allowed = allowed_moves(game)
     live = live_states(game, allowed)
     layout = layout_of(game, allowed, live)
-    reach = np.zeros((game.rounds, 4, STATES, combos.weight.size))
+    reach = np.zeros((game.rounds + 1, 3, STATES, combos.weight.size))
     forward(game, combos, live, layout, packed(layout, solution.policy, solution.enter), reach)
     playable = np.broadcast_to(game.legal[0, :, BACK_DOWN], live.shape).copy()
 

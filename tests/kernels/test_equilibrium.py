@@ -26,6 +26,7 @@ from entangle_kernels.game import (
     packed,
     unpacked,
 )
+from entangle_kernels.memory import SPARE
 from entangle_kernels.sweep import ROWS, _exponential, backward, forward
 from reference.games import crisis_game
 
@@ -267,7 +268,7 @@ def test_idle_combinations_change_nothing() -> None:
     for multiple in (2, 8, 64):
         chosen = combinations(game, multiple=multiple)
         assert chosen.lanes % multiple == 0
-        reach = np.zeros((game.rounds, 4, ladder.STATES, chosen.weight.size))
+        reach = np.zeros((game.rounds + 1, 3, ladder.STATES, chosen.weight.size))
         worth = np.zeros((ROWS, 3, chosen.weight.size))
         answer, values = np.zeros_like(point), np.zeros((3, 2))
         forward(game, chosen, live, layout, point, reach)
@@ -353,3 +354,16 @@ def test_nonsense_is_never_a_solution(find: Any) -> None:
     game = crisis_game(rounds=1)
     with pytest.raises(ConvergenceError):
         find(game._replace(opening=np.full(2, np.nan)))
+
+
+@pytest.mark.parametrize("name", [*GAMES, *LARGER])
+def test_nothing_is_read_of_what_an_earlier_search_left_in_memory(name: str) -> None:
+    game = crisis_game(**GAMES.get(name, LARGER.get(name, {})))
+    first = solve(game)
+    assert SPARE.arrays
+    for array in SPARE.arrays:
+        array[...] = np.nan
+    again = solve(game)
+    assert SPARE.arrays  # the same ones
+    for one, other in zip(first, again, strict=True):
+        assert np.array_equal(one, other)
