@@ -15,8 +15,9 @@ from reference import pairs as twin
 
 Words = NDArray[np.uint64]
 
-#: Around one, two and four times the 255 words that are counted before a count of eight bits is full.
-SIZES = [0, 1, 7, 254, 255, 256, 509, 510, 511, 1020, 1021]
+#: Around one, two and four times the 255 words that are counted before a count of eight bits is full;
+#: around the 120 that are added together, 17 times before it is full.
+SIZES = [0, 1, 7, 119, 120, 121, 254, 255, 256, 509, 510, 511, 1020, 1021, 2040, 2041]
 ALL = 2**64 - 1
 KINDS = 50
 
