@@ -3,6 +3,9 @@
 A block is a pure function of (seed, first trajectory, size, tables): whoever computes it, in whatever
 order, gets the same counts and the same ending of every trajectory.
 
+On a processor with AVX-512 blocks are played by :mod:`entangle_kernels.wide`, with the same endings. What
+follows is how they are played on any other, and in small numbers.
+
 Disputes that go on are kept side by side in lanes and take each round together. Words for all lanes are then
 made by vector instructions, and a round has no branch that the processor could guess wrong: an ended dispute
 plays on to the end of the round, where nothing moves it. One dispute at a time was 9 times slower; all four
@@ -16,6 +19,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from entangle_kernels import vectors, wide
 from entangle_kernels.exact import CELLS
 from entangle_kernels.jit import jit
 from entangle_kernels.ladder import (
@@ -33,6 +37,8 @@ from entangle_kernels.quantise import Tables
 
 #: Disputes side by side: their lanes take 300 KB. A quarter as many cost 10 % of the speed.
 _LANES: Final = 4096
+#: Disputes, and chosen ones, from which on laying out tables for vector instructions is worth while.
+_MANY, _FEW = 4096, 1024
 
 _HALF = np.uint64(32)
 _STATE = np.uint32(STATE_MASK)
@@ -124,6 +130,14 @@ def simulate(tables: Tables, *, seed: int, first: int, size: int, year: int = 0)
     array of shape :data:`entangle_kernels.exact.CELLS`
         Counts, summing to `size`.
     """
+    layout = wide.laid_out(tables) if size >= _MANY else None
+    if layout is not None:
+        return wide.simulate(tables, layout, seed=seed, first=first, size=size, year=year)
+    return simulate_plainly(tables, seed=seed, first=first, size=size, year=year)
+
+
+def simulate_plainly(tables: Tables, *, seed: int, first: int, size: int, year: int = 0) -> NDArray[np.int64]:
+    """Do what :func:`simulate` does on any processor, without vector instructions by name."""
     counts = np.zeros(CELLS, np.int64)
     cells, parted = np.empty(_LANES, np.uint16), np.empty(0, np.uint8)
     where = np.uint64(seed), np.uint64(first), size, np.uint64(year)
@@ -141,9 +155,25 @@ def endings(
     rivals
         Note where one of them would have chosen otherwise.
     """
-    counts = np.zeros(CELLS, np.int64)
     cells = np.empty(size, np.uint16)
     parted = np.zeros(size, np.uint8)
+    layout = wide.laid_out(tables) if size >= _MANY else None
+    ready = wide.watch(tables, layout, rivals) if layout is not None else None
+    if ready is not None:
+        own, theirs = ready
+        found = wide.simulate(
+            tables,
+            own,
+            seed=seed,
+            first=first,
+            size=size,
+            year=year,
+            theirs=theirs,
+            cells=cells,
+            parted=parted,
+        )
+        return Endings(cells, found, parted)
+    counts = np.zeros(CELLS, np.int64)
     watched, noted = (rivals, parted) if rivals is not None else ((tables, tables), parted[:0])
     where = np.uint64(seed), np.uint64(first), size, np.uint64(year)
     _block(tables, *watched, *where, _EVERY, new_lanes(), counts, cells, noted)
@@ -169,7 +199,12 @@ def replayed(
         Which of them to play again, as offsets from `first`.
     """
     found = cells.copy()
-    if chosen.size:
+    layout = wide.laid_out(tables) if chosen.size >= _FEW else None
+    if layout is not None:
+        order = np.sort(chosen) if (chosen[1:] < chosen[:-1]).any() else chosen
+        size = int(order[-1]) + 1
+        wide.simulate(tables, layout, seed=seed, first=first, size=size, year=year, chosen=order, cells=found)
+    elif chosen.size:
         where = np.uint64(seed), np.uint64(first), chosen.size, np.uint64(year)
         counts, parted = np.zeros(CELLS, np.int64), np.empty(0, np.uint8)
         _block(tables, tables, tables, *where, chosen, new_lanes(), counts, found, parted)
@@ -178,6 +213,8 @@ def replayed(
 
 def parted_by(parted: NDArray[np.uint8], rival: int) -> NDArray[np.uint32]:
     """Return the offsets of the trajectories in which a rival (0 the protégé's, 1 the defender's) parts."""
+    if vectors.AVAILABLE:
+        return wide.positions(parted, 1 << rival)
     found = np.empty(parted.size, np.uint32)
     return found[: _positions(parted, np.uint8(1 << rival), found)]
 
