@@ -1,4 +1,4 @@
-"""The same crises in every way there is: the engine, NumPy, JAX, plain C, C by hand in AVX-512."""
+"""The same crises in every way there is: the engine with and without AVX-512, NumPy, JAX, and C."""
 
 from __future__ import annotations
 
@@ -85,11 +85,21 @@ def peers() -> dict[str, Callable[..., Any]]:
     from benchmarks.peers import jax_crisis, native, numpy_crisis
 
     return {
+        "engine, no AVX-512": _without_vectors,
         "NumPy, same words": numpy_crisis.simulate,
         "JAX on the CPU": jax_crisis.simulate,
         "C, plain": native.scalar,
         "C, AVX-512 by hand": native.avx512,
     }
+
+
+def _without_vectors(table: Any, **draw: int) -> Any:
+    """Simulate as the engine does on processors without AVX-512."""
+    from entangle_kernels import crisis, vectors
+
+    if not vectors.AVAILABLE:
+        raise Unavailable("it is what the engine does here anyway")
+    return crisis.simulate_plainly(table, **draw)
 
 
 def _rounds(table: Any, draw: dict[str, int]) -> int:
