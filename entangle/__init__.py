@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from entangle.difference import Difference, diff
     from entangle.ensemble import Ensemble, Spread
     from entangle.errors import (
+        ClusterError,
         ConvergenceError,
         DataError,
         DisagreementWarning,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Actor",
+    "ClusterError",
     "Coalition",
     "ConvergenceError",
     "DataError",
@@ -78,6 +80,7 @@ _HOMES = {
     "entangle.decades_result": ("Decades", "Risk"),
     "entangle.ensemble": ("Ensemble", "Spread"),
     "entangle.errors": (
+        "ClusterError",
         "ConvergenceError",
         "DataError",
         "DisagreementWarning",

@@ -55,6 +55,10 @@ class JournalError(EntangleError):
         return cls(f"{path}: {rule}{f', got {got}' if got else ''}.{f' {do}.' if do else ''}")
 
 
+class ClusterError(EntangleError):
+    """A cluster that must not be connected to as was asked: the way to it is open, or a file is unfit."""
+
+
 class ReproducibilityWarning(UserWarning):
     """A result was made again by something else than what made it first; the numbers may differ."""
 

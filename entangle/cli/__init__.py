@@ -67,13 +67,20 @@ class Lazy(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; turn this package's errors into a message and an exit code."""
-        from entangle.errors import DataError, EntangleError, JournalError, ResultError, StudyError
+        from entangle.errors import (
+            ClusterError,
+            DataError,
+            EntangleError,
+            JournalError,
+            ResultError,
+            StudyError,
+        )
 
         try:
             return super().invoke(ctx)
         except EntangleError as error:
             click.echo(str(error), err=True)
-            bad_input = isinstance(error, StudyError | DataError | ResultError | JournalError)
+            bad_input = isinstance(error, StudyError | DataError | ResultError | JournalError | ClusterError)
             ctx.exit(BAD_INPUT if bad_input else FAILED)
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)

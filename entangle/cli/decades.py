@@ -22,6 +22,7 @@ from entangle.cli.running import (
 if TYPE_CHECKING:
     import xarray as xr
 
+    from entangle.clusters import Door
     from entangle.decades_result import Decades
     from entangle.shards import Shard
     from entangle.study import Study
@@ -70,7 +71,7 @@ def command(
     histories: int | None,
     seed: int | None,
     workers: int | None,
-    scheduler: str | None,
+    scheduler: Door | None,
     journal: Path | None,
     shard: Shard | None,
     out: Path | None,

@@ -13,6 +13,7 @@ from entangle.cli.output import out_option
 from entangle.cli.running import cluster, scheduler_option, threads_or_scheduler
 
 if TYPE_CHECKING:
+    from entangle.clusters import Door
     from entangle.fit.fitting import Progress
 
 
@@ -55,7 +56,7 @@ def command(
     out: Path | None,
     checkpoint: Path | None,
     workers: int | None,
-    scheduler: str | None,
+    scheduler: Door | None,
     quiet: bool,
 ) -> None:
     """Fit the engine to the record of disputes and crises.

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from entangle.cli.journals import kept, tell, write
 from entangle.cli.output import writable
 from entangle.cli.running import bar, cluster, scheduler_option, threads_or_scheduler, workers_option
+
+if TYPE_CHECKING:
+    from entangle.clusters import Door
 
 
 @click.command("resume")
@@ -24,7 +28,9 @@ from entangle.cli.running import bar, cluster, scheduler_option, threads_or_sche
 @workers_option
 @scheduler_option
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
-def command(journal: Path, out: Path | None, workers: int | None, scheduler: str | None, quiet: bool) -> None:
+def command(
+    journal: Path, out: Path | None, workers: int | None, scheduler: Door | None, quiet: bool
+) -> None:
     """Play what the journal in DIR lacks, nothing else, and write the result.
 
     The result has the bits that the run would have given if nothing had ended it. The journal of a shard

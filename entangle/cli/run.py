@@ -28,6 +28,7 @@ from entangle.cli.running import (
 )
 
 if TYPE_CHECKING:
+    from entangle.clusters import Door
     from entangle.ensemble import Ensemble
     from entangle.result import Result
     from entangle.shards import Shard
@@ -96,7 +97,7 @@ def command(
     trajectories: int | None,
     seed: int | None,
     workers: int | None,
-    scheduler: str | None,
+    scheduler: Door | None,
     until: dict[str, float] | None,
     attribution: bool | None,
     draws: int | None,

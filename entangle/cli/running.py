@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from entangle.clusters import Door
 
 Progress = Callable[[int, int], None]
 
@@ -22,33 +27,72 @@ workers_option = click.option(
     metavar="N",
     help="Threads; else one for each processor. Never changes a number.",
 )
-scheduler_option = click.option(
-    "--scheduler", metavar="ADDRESS", help="Dask scheduler to run on, such as tcp://host:8786."
-)
 
 
-def threads_or_scheduler(workers: int | None, scheduler: str | None) -> None:
+def scheduler_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--scheduler` and what belongs to it; the command is given the way to the scheduler, or None."""
+
+    @click.option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Dask scheduler to run on, such as tcp://127.0.0.1:8786; on another machine with TLS only, "
+        "tls://host:8786.",
+    )
+    @click.option(
+        "--tls",
+        type=(click.Path(path_type=Path), click.Path(path_type=Path), click.Path(path_type=Path)),
+        metavar="CA CERT KEY",
+        help="Certificates for a tls:// scheduler: of its authority, one's own, and its key, as PEM.",
+    )
+    @click.option(
+        "--trust-network",
+        is_flag=True,
+        help="Reach a scheduler elsewhere without encryption. Whoever else reaches it can run any code: only "
+        "on a network that is closed to others.",
+    )
+    @wraps(function)
+    def told(
+        *arguments: Any,
+        scheduler: str | None,
+        tls: tuple[Path, Path, Path] | None,
+        trust_network: bool,
+        **named: Any,
+    ) -> Any:
+        door = _door(scheduler, tls, trust_network=trust_network)
+        return function(*arguments, scheduler=door, **named)
+
+    return told
+
+
+def _door(address: str | None, tls: tuple[Path, Path, Path] | None, *, trust_network: bool) -> Door | None:
+    """Return the way to a scheduler, if one was named and it is a safe one."""
+    if address is None:
+        for name, given in (("--tls", tls), ("--trust-network", trust_network)):
+            if given:
+                raise click.UsageError(f"{name} says how a scheduler is reached; name it with --scheduler.")
+        return None
+    from entangle import clusters
+
+    files = None if tls is None else clusters.Tls(*tls)
+    door = clusters.checked(address, tls=files, trust_network=trust_network)
+    if door.exposed:
+        click.echo(f"WARNING: {door.address} is reached without encryption: {clusters.RISK}.", err=True)
+    return door
+
+
+def threads_or_scheduler(workers: int | None, scheduler: Door | None) -> None:
     """Refuse threads and a scheduler at once."""
     if scheduler is not None and workers is not None:
         raise click.UsageError("--workers is for threads; a scheduler has its own workers.")
 
 
 @contextmanager
-def cluster(address: str | None) -> Iterator[Any]:
+def cluster(scheduler: Door | None) -> Iterator[Any]:
     """Connect to a scheduler, if one was named."""
-    if address is None:
+    if scheduler is None:
         yield None
         return
-    import distributed
-
-    from entangle.errors import RunError
-
-    connect: Any = distributed.Client  # untyped
-    try:
-        client = connect(address, timeout="10s")
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().partition("\n")[0].rstrip(".")
-        raise RunError(f"--scheduler {address}: no answer ({reason}).") from None
+    client: Any = scheduler.connect()
     with client:
         yield client
 

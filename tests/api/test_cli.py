@@ -256,7 +256,7 @@ def test_a_scheduler_that_does_not_answer_is_1(study, monkeypatch):
     monkeypatch.setattr(distributed, "Client", fail)
     shown = call("run", study, "--scheduler", "tcp://127.0.0.1:1")
     assert shown.exit_code == 1
-    assert shown.stderr.startswith("--scheduler tcp://127.0.0.1:1: no answer")
+    assert shown.stderr.startswith("tcp://127.0.0.1:1: the scheduler gave no answer (Timed out")
 
 
 def test_an_interrupt_is_130_and_writes_nothing(study, tmp_path):
