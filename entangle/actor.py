@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from entangle.base import Name, NonNegative, Positive, Share, Table, broken_rule
+from entangle.base import Name, NonNegative, Positive, Share, Table, Text, broken_rule
 from entangle.vocabulary import Support
 
 
@@ -29,8 +29,8 @@ class Actor(Table):
     True
     """
 
-    title: str | None = Field(default=None, description="the state's name in print")
-    source: str | None = Field(default=None, description="where its figures were taken from")
+    title: Text | None = Field(default=None, description="the state's name in print")
+    source: Text | None = Field(default=None, description="where its figures were taken from")
     capability: Positive = Field(
         description="material capability in any unit common to the study, e.g. a CINC share"
     )

@@ -48,6 +48,9 @@ CHUNK: Final = 1024
 #: Largest manifest, and most bytes of arrays that are read at once.
 _LARGEST_MANIFEST: Final = 2**26
 LARGEST: Final = 4 * 2**30
+#: Largest description of an array, and largest chunk: what is read of it at once.
+_LARGEST_HEAD: Final = 2**20
+_LARGEST_CHUNK: Final = 2**30
 
 _NOTHING: Final = "nothing"
 #: Words by variable, in the order of their numbers; the empty word is told as "nothing".
@@ -388,9 +391,18 @@ def _opened(path: Path, manifest: dict[str, Any]) -> xr.Dataset:
 
     store = Checked(path, {name: (size, sha) for name, (size, sha) in manifest["files"].items()})
     opened: Any = xr.open_zarr
-    data: xr.Dataset = opened(
-        store, consolidated=False, zarr_format=3, chunks=None, mask_and_scale=False, decode_times=False
-    )
+    try:
+        data: xr.Dataset = opened(
+            store, consolidated=False, zarr_format=3, chunks=None, mask_and_scale=False, decode_times=False
+        )
+    except ResultError:
+        raise
+    except Exception as error:  # the readers below raise errors of many kinds
+        reason = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
+        raise refused(path, "", f"must be arrays as this package writes them ({reason})") from None
+    for name, variable in data.variables.items():
+        if not isinstance(variable.attrs.get("flag_meanings", "" if name != "pact" else None), str):
+            raise refused(path, f"{name}: flag_meanings", "must be words")
     data.attrs |= {
         "study": json.dumps(manifest["study"], ensure_ascii=False),
         "fingerprint": manifest["fingerprint"],
@@ -495,6 +507,8 @@ def _declared(path: Path, manifest: dict[str, Any]) -> None:
     }  # fmt: skip
     files = manifest["files"]
     expected = {"zarr.json"}
+    if not 0 < files.get("zarr.json", (0, ""))[0] < _LARGEST_HEAD:
+        raise refused(path, "zarr.json", "must be there, and small")
     names = sorted({name.partition("/")[0] for name in files if "/" in name})
     for name in names:
         expected |= _array_files(path, name, files, lengths)
@@ -510,7 +524,7 @@ def _array_files(path: Path, name: str, files: dict[str, Any], lengths: dict[str
     """Return the files that an array must have, once they are there and of the right sizes."""
     head = f"{name}/zarr.json"
     size, sha = files.get(head, (0, ""))
-    if not 0 < size < 2**20:
+    if not 0 < size < _LARGEST_HEAD:
         raise refused(path, head, "must be there, and small", f"{size:,} bytes")
     text = (path / head).read_bytes()
     if hashlib.sha256(text).hexdigest() != sha:
@@ -529,16 +543,23 @@ def _array_files(path: Path, name: str, files: dict[str, Any], lengths: dict[str
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise refused(path, head, "must describe an array as this package writes it") from None
-    if not plain or dtype not in _TYPES:
+    if not plain or not isinstance(dtype, str) or dtype not in _TYPES:
         raise refused(path, head, "must be plain numbers, not compressed", f"{dtype}", "Do not trust it")
     wanted = {str(kind): value for kind, value in _STORED.values()}
     if dtype in wanted and fill != wanted[dtype] and name not in lengths:
         raise refused(path, head, f"must have the fill value {wanted[dtype]}", f"{fill}")
-    right = isinstance(dims, list) and [lengths.get(dim) for dim in dims] == shape
-    if not right or len(chunk) != len(shape) or not all(type(n) is int and n > 0 for n in chunk):
+    right = isinstance(dims, list) and all(isinstance(dim, str) and dim in lengths for dim in dims)
+    right = right and [lengths[dim] for dim in dims] == shape
+    right = right and isinstance(chunk, list) and len(chunk) == len(shape)
+    if not right or not all(type(n) is int and n > 0 for n in chunk):
         came = f"{shape} along {dims}"
         raise refused(path, head, "must have the shape that the manifest and its study say", came)
+    if name in lengths and dims != [name]:
+        raise refused(path, head, f"must stand along {name}", f"{dims}")
     bytes_each = math.prod(chunk) * _TYPES[dtype]
+    if bytes_each > _LARGEST_CHUNK:
+        rule = f"must have chunks of at most {_LARGEST_CHUNK:,} bytes"
+        raise refused(path, head, rule, f"{bytes_each:,}", "Do not trust it")
     numbers = [range(-(-length // n)) for length, n in zip(shape, chunk, strict=True)]
     if math.prod(map(len, numbers)) > len(files):
         raise refused(

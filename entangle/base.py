@@ -15,7 +15,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from entangle.errors import StudyError, problems_from_pydantic, show
+from entangle.errors import CONTROL, StudyError, problems_from_pydantic, show
 
 V = TypeVar("V")
 
@@ -25,6 +25,20 @@ Share = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 #: A finite quantity above zero.
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+
+
+def _plain(text: str) -> str:
+    """Return text that stands for nothing but itself wherever it is printed."""
+    if CONTROL.search(text):
+        raise PydanticCustomError(
+            "control_character",
+            "must be text without control characters, which a terminal would obey",
+        )
+    return text
+
+
+#: Free text, of one line or several.
+Text = Annotated[str, AfterValidator(_plain)]
 #: The name of an actor or a pact, used as a key and as a coordinate label.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 

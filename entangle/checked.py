@@ -54,8 +54,11 @@ def study_of(attrs: Mapping[str, Any], path: Path) -> Study:
     from entangle import toml
     from entangle.study import Study
 
+    text = str(attrs.get("study"))
+    if len(text) > toml.LARGEST:
+        raise refused(path, "study", f"must be at most {toml.LARGEST:,} characters", f"{len(text):,}")
     try:
-        told = json.loads(str(attrs["study"]))
+        told = json.loads(text)
         if not isinstance(told, dict) or toml.deeper_than(told, toml.DEEPEST):
             raise ValueError("no table, or tables nested too deeply")
         return Study.from_dict(told)

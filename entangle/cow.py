@@ -19,10 +19,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 from entangle.actor import Actor
 from entangle.errors import DataError, nearest
+
+#: Longest line and largest file that are read [characters]; a whole V-Dem takes some 400 million.
+_LONGEST: Final = 2**20
+_LARGEST: Final = 2**30
 
 # -- names -----------------------------------------------------------------------------------------
 
@@ -205,7 +209,7 @@ def rows(path: str | Path, columns: Collection[str], *, what: str) -> Iterator[R
     path = Path(path)
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream)
+            reader = csv.reader(_bounded(stream, path))
             header = [name.strip().lower() for name in next(reader, [])]
             missing = [name for name in columns if name not in header]
             if missing:
@@ -230,6 +234,18 @@ def rows(path: str | Path, columns: Collection[str], *, what: str) -> Iterator[R
         raise DataError(f"{path}: {what} must be UTF-8 text ({error.reason}).") from None
     except csv.Error as error:
         raise DataError(f"{path}: this is not a csv file ({error}).") from None
+
+
+def _bounded(stream: TextIO, path: Path) -> Iterator[str]:
+    """Yield the lines of a file that is no larger than any of these is, also if it has no end."""
+    total = 0
+    while line := stream.readline(_LONGEST + 1):
+        total += len(line)
+        if len(line) > _LONGEST:
+            raise DataError(f"{path}: a line must have at most {_LONGEST:,} characters, got more.")
+        if total > _LARGEST:
+            raise DataError(f"{path}: the file must have at most {_LARGEST:,} characters, got more.")
+        yield line
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ once, before any work starts.
 from __future__ import annotations
 
 import difflib
+import re
 import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Final, Union, get_args, get_origin
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
+
+
+#: What a terminal would obey, and halves of characters. Lines may end.
+CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class EntangleError(Exception):
@@ -142,6 +147,11 @@ def _where(location: tuple[str | int, ...]) -> str:
     key = str(location[last]) + "".join(f"[{index}]" for index in location[last + 1 :])
     table = ".".join(str(part) for part in location[:last])
     return f"[{table}] {key}" if table else key
+
+
+def printable(text: str) -> str:
+    """Return text that shows, instead of doing it, what it would make a terminal do."""
+    return CONTROL.sub(lambda found: repr(found.group())[1:-1], text)
 
 
 def show(value: object) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from entangle.base import Frozen, Name, NonNegative, Positive, Share, Table, broken_rule
+from entangle.base import Frozen, Name, NonNegative, Positive, Share, Table, Text, broken_rule
 from entangle.vocabulary import Access, Commitment, Rung, Support
 
 Clause = Literal[
@@ -116,12 +116,12 @@ class Pact(Table):
     """
 
     # -- what it is ------------------------------------------------------------------------------
-    title: str | None = Field(default=None, description="the pact's name in print")
-    source: str | None = Field(default=None, description="where the terms were taken from")
-    articles: Frozen[str] = Field(
+    title: Text | None = Field(default=None, description="the pact's name in print")
+    source: Text | None = Field(default=None, description="where the terms were taken from")
+    articles: Frozen[Text] = Field(
         default_factory=dict, description="for each field, the article that it was coded from"
     )
-    assumptions: Annotated[tuple[str, ...], Field(strict=False)] = Field(
+    assumptions: Annotated[tuple[Text, ...], Field(strict=False)] = Field(
         default=(), description="what the coding of the terms had to assume, one sentence each"
     )
 

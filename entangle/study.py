@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from entangle import toml
 from entangle.actor import Actor, Scenario
-from entangle.base import Frozen, Table, broken_rule
+from entangle.base import Frozen, Table, Text, broken_rule
 from entangle.errors import Problem, StudyError, nearest, problems_from_pydantic
 from entangle.pact import Pact
 from entangle.parameters import Parameters
@@ -87,9 +87,9 @@ class Study(Table):
     >>> study.exact().data.probability.sel(pact="treaty", outcome="war")  # doctest: +SKIP
     """
 
-    title: str | None = Field(default=None, description="the study's name in print")
-    description: str | None = Field(default=None, description="what the study asks, in a sentence")
-    assumptions: Annotated[tuple[str, ...], Field(strict=False)] = Field(
+    title: Text | None = Field(default=None, description="the study's name in print")
+    description: Text | None = Field(default=None, description="what the study asks, in a sentence")
+    assumptions: Annotated[tuple[Text, ...], Field(strict=False)] = Field(
         default=(), description="what the study as a whole assumes, one sentence each"
     )
     scenario: Scenario = Field(description="who sits where and what surrounds them")

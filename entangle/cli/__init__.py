@@ -74,12 +74,13 @@ class Lazy(click.Group):
             JournalError,
             ResultError,
             StudyError,
+            printable,
         )
 
         try:
             return super().invoke(ctx)
         except EntangleError as error:
-            click.echo(str(error), err=True)
+            click.echo(printable(str(error)), err=True)
             bad_input = isinstance(error, StudyError | DataError | ResultError | JournalError | ClusterError)
             ctx.exit(BAD_INPUT if bad_input else FAILED)
         except KeyboardInterrupt:

@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from entangle import provenance
+from entangle import provenance, strict
+from entangle.checked import whole
 from entangle.errors import ResultError, StudyError
 from entangle.files import write_whole
 from entangle.fit.smc import CHOICE, SCHEME, Floats, Indices, Particles, family_variance, generator
+from entangle.refusal import refused
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -339,33 +341,51 @@ def load(path: str | Path) -> xr.DataTree:
     import xarray as xr
 
     path = Path(path)
-    if not path.is_file():
-        raise ResultError(f"{path}: there is no such file.")
+    with strict.opened(path, groups=True) as file:
+        _recognise(dict(file.attrs), path)
     try:
-        with xr.open_datatree(path, engine="h5netcdf") as opened:
+        with xr.open_datatree(path, engine="h5netcdf", decode_times=False) as opened:
             groups = {
                 node.path: node.to_dataset(inherit=False).load().drop_encoding() for node in opened.subtree
             }
+        found = xr.DataTree.from_dict(groups)
     except Exception as error:  # the readers below raise errors of many kinds
-        reason = str(error).strip().partition("\n")[0].rstrip(".")
-        raise ResultError(
-            f"{path}: this file is not netCDF, or it is damaged or cut short ({reason})."
-        ) from None
-    found = xr.DataTree.from_dict(groups)
-    attrs = found.attrs
-    if attrs.get("kind") != _KIND or "format_version" not in attrs or "sha256" not in attrs:
-        raise ResultError(f"{path}: this file is not a fit by entangle.")
-    if int(attrs["format_version"]) > FORMAT_VERSION:
-        raise ResultError(
-            f"{path}: the file has format {int(attrs['format_version'])}, and this version reads up to "
-            f"{FORMAT_VERSION}. Update entangle."
-        )
-    if _checksum(found) != attrs["sha256"]:
+        raise strict.unreadable(path, error) from None
+    if _checksum(found) != str(found.attrs["sha256"]):
         raise ResultError(
             f"{path}: the file is damaged or was changed: its contents do not match their checksum. "
             "Fit again."
         )
+    _check_draws(found, path)
     return found
+
+
+def _recognise(attrs: Mapping[str, Any], path: Path) -> None:
+    """Refuse a file that is no fit, or of a newer format."""
+    kind = attrs.get("kind")
+    if not isinstance(kind, str) or kind != _KIND or not {"format_version", "sha256"} <= set(attrs):
+        raise ResultError(f"{path}: this file is not a fit by entangle.")
+    version = whole(attrs, "format_version", path, least=1)
+    if version > FORMAT_VERSION:
+        raise ResultError(
+            f"{path}: the file has format {version}, and this version reads up to {FORMAT_VERSION}. Update "
+            "entangle."
+        )
+
+
+def _check_draws(found: xr.DataTree, path: Path) -> None:
+    """Refuse a fit whose draws are not those of one chain, a finite number for each parameter."""
+    if "posterior" not in found.children:
+        raise refused(path, "posterior", "is missing: a fit has draws")
+    for group in found.children.keys() & {"prior", "posterior"}:
+        data = found[group].to_dataset()
+        if data.sizes.get("chain") != 1 or not data.sizes.get("draw") or not data.data_vars:
+            raise refused(path, group, "must hold one chain of draws")
+        for name, values in data.data_vars.items():
+            right = values.dims == ("chain", "draw") and values.dtype.kind == "f"
+            if not right or not np.isfinite(values.values).all():
+                rule = "must be a finite number for each draw of one chain"
+                raise refused(path, f"{group}/{name}", rule, do="Fit again")
 
 
 def _checksum(fit: xr.DataTree) -> str:

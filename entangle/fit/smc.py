@@ -809,6 +809,8 @@ def _load(path: Path, identity: dict[str, Any]) -> _State:
     try:
         # opened here: NumPy leaves the file open if what it holds is no archive
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+            if any(part.file_size != part.compress_size for part in arrays.zip.infolist()):
+                raise ValueError("it is compressed, and may unpack to any size")
             header = json.loads(str(arrays["header"]))
             kind, kept = header["format"], header["identity"]
             found = {name: arrays[name] for name in _State._fields} if kind == _FORMAT else {}

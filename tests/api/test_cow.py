@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
+from pathlib import Path
 
 import pytest
 
@@ -136,6 +137,19 @@ def test_regimes_are_polyarchy_or_else_polity(polyarchy, polity, regime, tmp_pat
     path = write_regimes(tmp_path / "regimes.csv", {(2, 1950): (polyarchy, polity)})
     found = cow.read_regimes(path).get(2, 1950)
     assert found is None if regime is None else found == pytest.approx(regime, abs=1e-15)
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no file without an end here")
+def test_a_file_without_an_end() -> None:
+    with pytest.raises(DataError, match="a line must have at most 1,048,576 characters, got more"):
+        cow.read_capabilities("/dev/zero")
+
+
+def test_a_file_that_is_too_large(tmp_path, monkeypatch) -> None:
+    path = write_cinc(tmp_path / "nmc.csv", {(2, 1950): 0.25})
+    monkeypatch.setattr(cow, "_LARGEST", path.stat().st_size - 1)
+    with pytest.raises(DataError, match="the file must have at most"):
+        cow.read_capabilities(path)
 
 
 @pytest.mark.parametrize(

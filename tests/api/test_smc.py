@@ -8,6 +8,7 @@ fail.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache, partial
@@ -658,6 +659,17 @@ def test_a_damaged_checkpoint_is_refused(tmp_path: Path, content: bytes | None) 
         smc.sample(Bent(), 2, seed=9, settings=SMALL, problem="a", checkpoint=path)
 
 
+def test_a_checkpoint_that_unpacks_to_any_size_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "fit.npz"
+    half_way(path)
+    with np.load(path) as arrays:
+        kept = dict(arrays)
+    with path.open("wb") as stream:
+        np.savez_compressed(stream, **kept)
+    with pytest.raises(ResultError, match=r"no checkpoint of a fit.*it is compressed"):
+        smc.sample(Bent(), 2, seed=9, settings=SMALL, problem="a", checkpoint=path)
+
+
 def test_a_flipped_bit_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "fit.npz"
     half_way(path)
@@ -888,6 +900,49 @@ def renamed(path: Path) -> None:
         file.move("prior/p2", "prior/p99")
 
 
+def bomb(path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        del file["posterior/p2"]
+        file["posterior"].create_dataset("p2", (2**40,), "f8", chunks=(2**20,), compression="gzip")
+
+
+def linked(path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        del file["posterior"]
+        file["posterior"] = h5py.ExternalLink("/etc/passwd", "/")
+
+
+def within_itself(path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        file["posterior/again"] = file["posterior"]
+
+
+def in_words(path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        file.attrs["format_version"] = "one"
+
+
+def resealed(change: Callable[[xr.DataTree], object]) -> Callable[[Path], None]:
+    def do(path: Path) -> None:
+        fit = posterior.load(path)
+        change(fit)
+        posterior.save(fit, path)
+
+    return do
+
+
+def no_number(fit: xr.DataTree) -> None:
+    fit["posterior"]["p2"][0, 3] = np.nan
+
+
+def two_chains(fit: xr.DataTree) -> None:
+    fit["posterior"] = xr.DataTree(xr.concat([fit["posterior"].to_dataset()] * 2, "chain"))
+
+
+def transposed(fit: xr.DataTree) -> None:
+    fit["posterior"]["p2"] = fit["posterior"]["p2"].T
+
+
 def foreign(path: Path) -> None:
     xr.Dataset({"x": 1.0}).to_netcdf(path, engine="h5netcdf")
 
@@ -905,6 +960,14 @@ def cut(path: Path) -> None:
         (foreign, "not a fit by entangle"),
         (cut, "not netCDF, or it is damaged or cut short"),
         (Path.unlink, "there is no such file"),
+        (bomb, "posterior/p2: must be stored plainly"),
+        (linked, "posterior: must be kept in this file, got a link elsewhere"),
+        (within_itself, "posterior/again: must be an array, got a group of others"),
+        (in_words, "format_version: must be a whole number"),
+        (resealed(lambda fit: fit.__delitem__("posterior")), "posterior: is missing"),
+        (resealed(no_number), "posterior/p2: must be a finite number for each draw"),
+        (resealed(two_chains), "posterior: must hold one chain of draws"),
+        (resealed(transposed), "posterior/p2: must be a finite number for each draw of one chain"),
     ],
 )
 def test_a_file_that_is_not_whole_is_refused(tmp_path: Path, harm: Any, message: str) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from entangle import archive, load_result, open_result, provenance, strict
+from entangle import archive, checked, load_result, open_result, provenance, strict, toml
 from entangle.errors import ResultError
 from entangle.files import write_dataset
 from small_studies import small
@@ -144,6 +144,33 @@ def many_texts(file: h5py.File) -> None:
     told[:] = ["x" * 2**19] * 200
 
 
+def one_long_padding(file: h5py.File) -> None:
+    """A text of two bytes, and of 100 MB by its type: on disk a hole."""
+    del file["meaning"]
+    made = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    made.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    made.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    kind = h5py.h5t.C_S1.copy()
+    kind.set_size(10**8)
+    h5py.h5d.create(file.id, b"meaning", kind, h5py.h5s.create_simple((1,)), made)
+
+
+def many_attributes_of_one(file: h5py.File) -> None:
+    """Names of one array: what it carries is read once for each."""
+    file["exact"].attrs.create("note", np.zeros(7000, "i8"))
+    for i in range(2000):
+        file[f"x{i}"] = file["exact"]
+
+
+def as_large_as(size: int) -> Change:
+    """Add a hole at the end, which takes no room on disk."""
+
+    def do(path: Path) -> None:
+        os.truncate(path, size)
+
+    return do
+
+
 def never_written(file: h5py.File) -> None:
     del file["exact"]
     made = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
@@ -249,6 +276,32 @@ DISPUTES: dict[str, tuple[Change, str]] = {
     "five thousand variables": (
         hdf5(lambda file: [file.create_dataset(f"x{i}", data=0.0) for i in range(5000)]),
         "must hold at most 4096 variables",
+    ),
+    "a text that is a hole": (hdf5(one_long_padding), "meaning: must hold at most 67,108,864 bytes of text"),
+    "an attribute of many texts": (
+        hdf5(lambda file: file.attrs.__setitem__("title", ["a"] * 1000)), "title: must be one text, got 1,000",
+    ),
+    "an attribute under two thousand names": (
+        hdf5(many_attributes_of_one), "note: must hold at most 67,108,864 bytes of text",
+    ),
+    "small numbers for large ones": (
+        hdf5(lambda file: file["count"].attrs.__setitem__("scale_factor", 2.0)),
+        "count: scale_factor: must not stand with numbers",
+    ),
+    "whole numbers for broken ones": (
+        hdf5(lambda file: file["count"].attrs.__setitem__("_FillValue", np.int64(0))),
+        "count: _FillValue: must not stand with numbers",
+    ),
+    "a hole of a terabyte": (as_large_as(PLENTY), "must have at most 4,362,076,160 bytes, got 1,099,511,627,776"),
+    "a title that clears the screen": (
+        attribute("title", "Pacts\x1b[2J"), r"title: must be text without control characters, got '\\x1b'"
+    ),
+    "a description in bytes that are no text": (
+        attribute("summary", np.bytes_(b"\xff\xfe")), "summary: must be text without control characters",
+    ),
+    "a study whose title rings": (
+        lambda path: study_of(path, lambda study: study.update(title="a\x07")),
+        r"study: must be a study .* title: must be text without control characters.* got 'a\\x07'",
     ),
     # sealed again: numbers that cannot be
     "a pact of another name": (sealed(rename), "pact: must be no_pact, treaty, as the study says, got no_pact, treety"),
@@ -363,6 +416,11 @@ def test_a_damaged_result(kind: str, change: Change, rule: str, originals: Path,
     change(path)
     one_clear_error(lambda: load_result(path), path, rule)
     assert set(tmp_path.iterdir()) <= before
+
+
+def test_a_study_that_is_too_long_is_not_read() -> None:
+    with pytest.raises(ResultError, match="study: must be at most 16,777,216 characters, got 16,777,217"):
+        checked.study_of({"study": "[" * (toml.LARGEST + 1)}, Path("result.nc"))
 
 
 @pytest.mark.parametrize("kind", ["disputes", "histories", "draws"])
@@ -527,6 +585,24 @@ KEPT: dict[str, tuple[Change, str]] = {
     "pickled": (
         header("belief", codecs=[{"name": "numcodecs.pickle"}]), "belief/zarr.json: must be plain numbers",
     ),
+    "a description that is a hole": (
+        lambda path: (
+            resealed(lambda m: m["files"].update({"zarr.json": [PLENTY, ""]}), rehash=False)(path),
+            os.truncate(path / "zarr.json", PLENTY),
+        ),
+        "zarr.json: must be there, and small",
+    ),
+    "a chunk of a gigabyte": (
+        header("belief", chunk_grid={"name": "regular", "configuration": {"chunk_shape": [1, 2**30, 3]}}),
+        "belief/zarr.json: must have chunks of at most 1,073,741,824 bytes",
+    ),
+    "dimensions that are tables": (header("belief", dimension_names=[{}, [], None]), "must have the shape"),
+    "a coordinate along another": (
+        header("trajectory", dimension_names=["year"], shape=[3]), "trajectory/zarr.json: must stand along",
+    ),
+    "a type that is a table": (header("belief", data_type={"name": "x"}), "belief/zarr.json: must be plain numbers"),
+    "pacts without names": (header("pact", attributes={}), "pact: flag_meanings: must be words"),
+    "attributes that are none": (header("belief", attributes={"coordinates": 5}), "must be arrays as this package writes them"),
     "a fill value of 0": (header("belief", fill_value=0.0), "belief/zarr.json: must have the fill value"),
     "chunks of no length": (
         header("belief", chunk_grid={"name": "regular", "configuration": {"chunk_shape": [1, 0, 3]}}),

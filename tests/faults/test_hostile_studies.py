@@ -9,8 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from entangle import toml
+from entangle.cli import cli
 from entangle.errors import StudyError
 from entangle.study import Study
 
@@ -30,6 +32,8 @@ GOOD = Path(__file__).resolve().parents[2] / "configs" / "us_rok.toml"
         ("x = " + "1" * 1_000_000, "numbers must be shorter"),
         ('title = "' + "x" * 17 * 2**20 + '"', "at most 16 MiB, got more"),
         ("\n".join(f"a{i} = 1" for i in range(50_000)), "is not a key"),
+        ('title = "\\u001b]0;a\\u0007"', "title: must be text without control characters"),
+        ('[pacts.x]\nassumptions = ["\\u009b2J"]', "without control characters"),
         ("[pacts.x]\n__class__ = 'os.system'", "is not a key"),
     ],
 )
@@ -56,3 +60,12 @@ def test_a_pipe_is_read_as_ever(tmp_path: Path) -> None:
     writer.start()
     assert Study.load(path) == Study.load(GOOD)
     writer.join()
+
+
+def test_an_error_does_not_act_on_the_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "study.toml"
+    path.write_text('"\\u001b[2J" = 1\n', encoding="utf-8")
+    shown = CliRunner().invoke(cli, ["validate", str(path)])
+    assert shown.exit_code == 2
+    assert r"\x1b[2J: is not a key" in shown.stderr
+    assert "\x1b" not in shown.output
