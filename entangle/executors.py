@@ -264,8 +264,9 @@ def _on_cluster(
 
     pending: dict[Any, Task] = {}
     try:
-        # in a list: a named tuple by itself would be scattered field by field
-        (held,) = client.scatter([shared], broadcast=True)
+        # in a list: a named tuple by itself would be scattered field by field; under a name of its own: under
+        # that of its content, a run that ends would take it from the next one, to which it is the same
+        (held,) = client.scatter([shared], broadcast=True, hash=False)
 
         def submit(task: Task) -> Any:
             future = client.submit(function, held, *task, pure=False)
@@ -294,14 +295,20 @@ def _wait_for_one(stream: Any, client: Any, pending: dict[Any, Task]) -> None:
     When the scheduler goes away Dask cancels what it knows, but what is being fetched or sent at that moment
     it waits for without end (seen with distributed 2026.8).
     """
-    while not stream.has_ready():
+    while not _ready(stream):
         if client.status != "running" or any(future.cancelled() for future in pending):
             time.sleep(_GRACE)  # what is done already may still come
             if not stream.has_ready():
                 raise ConnectionError("the connection to the scheduler was lost")
             return
-        with stream.thread_condition:
+
+
+def _ready(stream: Any) -> bool:
+    """Whether a future is done, now or a moment later."""
+    with stream.thread_condition:  # asked within, or what becomes ready in between would wake nobody
+        if not stream.has_ready():
             stream.thread_condition.wait(0.1)
+    return bool(stream.has_ready())
 
 
 def _is_client(executor: object) -> bool:

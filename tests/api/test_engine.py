@@ -243,6 +243,47 @@ def test_a_cluster_that_is_lost_while_it_is_waited_for_does_not_hang():
         executors._wait_for_one(Stream(), Lost, {})
 
 
+def test_runs_of_the_same_on_one_cluster_do_not_take_from_each_other():
+    """What a run has sent is let go of when it ends, while the next one, which sends the same, has begun."""
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        for _ in range(20):
+            tasks = (Task(0, i, 1) for i in range(5))
+            done = completed(_echo, bytes(1000), tasks, executor=client, workers=None)
+            assert sorted(result for _, result in done) == list(range(5))
+
+
+def test_a_future_that_is_done_between_two_looks_is_not_waited_for():
+    class Condition(threading.Condition):
+        def __enter__(self):
+            Stream.ready = True  # after the first look, before this thread waits to be told
+            return super().__enter__()
+
+        def wait(self, timeout=None):
+            pytest.fail("nobody will tell again")
+
+    class Stream:
+        thread_condition = Condition()
+        ready = False
+
+        def has_ready(self):
+            return self.ready
+
+    class Client:
+        status = "running"
+
+    executors._wait_for_one(Stream(), Client, {})
+
+
+def _echo(_shared, _seed, first, _size):
+    return first
+
+
 def _half(_shared, _seed, first, _size):
     """Return much; the process that is to return task 3 dies in the midst of it."""
     import os
