@@ -12,7 +12,7 @@ import click
 @click.pass_context
 def command(context: click.Context, studies: tuple[Path, ...]) -> None:
     """Check studies; name every problem with its line."""
-    from entangle.errors import StudyError
+    from entangle.errors import StudyError, printable
     from entangle.study import Study
 
     bad = 0
@@ -21,7 +21,7 @@ def command(context: click.Context, studies: tuple[Path, ...]) -> None:
             study = Study.load(path)
         except StudyError as error:
             bad += 1
-            click.echo(str(error), err=True)
+            click.echo(printable(str(error)), err=True)
         else:
             number = len(study.pacts)
             click.echo(f"{path}: valid, {number} pact{'s' if number != 1 else ''}")
