@@ -3,9 +3,10 @@
     python -m benchmarks.overhead [--trajectories N] [--repeats N] [--tasks N]
 
 plays the same disputes, on two workers each, by bare threads (two, each with a half of the blocks, nothing
-between them and the compiled core), by the engine's own threads, by two processes and by a Dask cluster of two
-workers with one thread each. They take turns, the order changes from turn to turn, and what is told is the
-ratio to the bare threads of the same turn: median, least and most. Then it hands out tasks that do nothing.
+between them and the compiled core), by the engine's own threads, by two processes and by a Dask cluster of
+two workers with one thread each. They take turns, the order changes from turn to turn, and what is told is
+the ratio to the bare threads of the same turn: median, least and most. Then it hands out tasks that do
+nothing.
 
 It wants two idle cores: how many there were is told at the end.
 """
