@@ -132,7 +132,7 @@ def checked(address: str, *, tls: Tls | None = None, trust_network: bool = False
     try:
         host, port = parse_host_port(place)
     except ValueError:
-        host = ""
+        host, port = "", None
     if not host:
         raise ClusterError(
             f"{address}: must be an address with a port, such as tcp://127.0.0.1:8786 or tls://host:8786."
