@@ -100,14 +100,13 @@ def common_bits(words: NDArray[np.uint64]) -> NDArray[np.int64]:
 @jit
 def _common_bits(words, found):  # type: ignore[no-untyped-def]
     worlds, n = words.shape
-    both = np.empty(_CHUNK, np.uint64)
-    for a in range(worlds):
-        for b in range(a, worlds):
-            for start in range(0, n, _CHUNK):
-                size = min(_CHUNK, n - start)
-                for i in range(size):
-                    both[i] = words[a, start + i] & words[b, start + i]
-                add_bits(both[:size], found[a, b])
+    counts = np.zeros((8, 8), np.uint64)
+    for start in range(0, n, _LONG):
+        stop = min(start + _LONG, n)
+        for a in range(worlds):
+            for b in range(a, worlds):
+                one, other = words[a, start:stop], words[b, start:stop]
+                _add_common_bits(one, other, stop - start, counts, found[a, b])
 
 
 @jit
@@ -118,11 +117,13 @@ def _coincidences(cells, left, right, found):  # type: ignore[no-untyped-def]
     counts = np.zeros((8, 8), np.uint64)
     for start in range(0, n, _LONG):
         size = min(_LONG, n - start)
-        for world in range(worlds):
+        # the last world is never the first of a pair, nor the first the second
+        for world in range(worlds - 1):
             for i in range(size):
-                cell = cells[world, start + i]
-                first[world, i] = left[cell]
-                second[world, i] = right[cell]
+                first[world, i] = left[cells[world, start + i]]
+        for world in range(1, worlds):
+            for i in range(size):
+                second[world, i] = right[cells[world, start + i]]
         for a in range(worlds):
             for b in range(a + 1, worlds):
                 _add_common_bits(first[a], second[b], size, counts, found[a, b])
