@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     found = [crises.measured(pact, given.trajectories, given.repeats) for pact in PACTS]
     lines = [line for each in found for line in each.lines()]
     lines += against_the_twin(given.repeats)
-    lines.append(threads(8 * given.trajectories, given.repeats))
+    lines.append(threads(64 * given.trajectories, given.repeats))
     lines += attribution(given.trajectories, given.repeats)
     show(lines, given.repeats)
     crises.show(found)

@@ -17,6 +17,7 @@ from benchmarks.peers import (
     compare_decades,
     compare_solver,
     crises,
+    extras,
     jax_crisis,
     limits,
     native,
@@ -153,6 +154,26 @@ def test_crises_are_compared_in_turns(
     printed = capsys.readouterr().out
     assert max(map(len, printed.splitlines())) <= 80
     assert ["treaty", "engine", "4", "2", "-", "6", "8"] in [line.split() for line in printed.splitlines()]
+
+
+def test_what_more_costs_is_measured_on_the_same_histories(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = extras.small_study
+
+    def tiny(*pacts: str) -> Any:
+        asked = small(*pacts)
+        return asked.replace(parameters=asked.parameters.replace(types=2, rounds=2))
+
+    monkeypatch.setattr(extras, "small_study", tiny)
+    monkeypatch.setattr(compare, "attribution", lambda size, repeats: [])
+    assert extras.main(["--repeats", "2", "--histories", "300"]) == 0
+    printed = capsys.readouterr().out
+    for name in ("conditional estimates", "attribution", "16 worlds"):
+        assert name in printed
+    assert max(map(len, printed.splitlines())) <= 80
+    with pytest.raises(SystemExit):
+        extras.main(["--histories", "0"])
 
 
 def test_limits_are_measured_piece_by_piece(capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
