@@ -74,7 +74,7 @@ def against_the_twin(repeats: int) -> list[Line]:
         game = lowered(pact, types=2, rounds=3)[0][-1]
         fast = equilibrium.solve(game)
         slow = reference.solve(game, tolerance=tolerance)
-        gap = policy_gap(game, fast.policy, slow.policy)
+        gap = policy_gap(game, fast.policy, slow, least=tolerance)
         # a residual of 1e-10 leaves the answer itself a little further off
         same = f"{gap:.0e}" if gap < 1e-8 else "NO"
         ratios = turns(
@@ -135,11 +135,17 @@ def turns(engine: Action, other: Action, repeats: int, clock: Clock) -> list[flo
     return ratios
 
 
-def policy_gap(game: Any, policy: Any, twin: dict[Any, dict[int, float]]) -> float:
-    """Return the largest difference between two policies, over all information sets of the twin's."""
+def policy_gap(game: Any, policy: Any, twin: Any, *, least: float) -> float:
+    """Return the largest difference from the twin's policy, over all information sets that are reached.
+
+    Those less likely than `least`, the tolerance of both, do not count: beliefs there are ratios of chances
+    that are smaller than what either search leaves open.
+    """
     types, estimates = game.theta.shape[1], game.estimate.shape[0]
     gap = 0.0
-    for ((t, actor, state), private), chosen in twin.items():
+    for ((t, actor, state), private), chosen in twin.policy.items():
+        if twin.reach[(t, actor, state), private] < least:
+            continue
         own = private[0] if actor == 0 else (private[0] * estimates + private[1]) * types + private[2]
         for move, chance in chosen.items():
             gap = max(gap, abs(float(policy[actor, t, state, own, move]) - chance))
