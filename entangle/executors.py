@@ -23,7 +23,7 @@ from concurrent.futures import (
     ThreadPoolExecutor,
     wait,
 )
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -43,6 +43,8 @@ WINDOW = 4
 _LOOK = 2.0
 #: So long what has arrived from a cluster that is gone may take to be handed on [s].
 _GRACE = 0.5
+#: So long a cluster may take to hand over a result that is done, while no other comes [s].
+_FETCH = 60.0
 
 
 class Task(NamedTuple):
@@ -72,11 +74,17 @@ def worker_count(executor: Executor | Client | None, workers: int | None) -> int
         If `executor` is neither an executor nor a client of Dask.
     ValueError
         If `workers` is below 1.
+    RunError
+        If the cluster gives no answer.
     """
     if workers is not None and workers < 1:
         raise ValueError(f"workers must be at least 1, got {workers}")
     if _is_client(executor):
-        return workers or sum(executor.nthreads().values()) or 1  # type: ignore[union-attr]
+        client: Any = executor
+        try:
+            return workers or sum(client.nthreads().values()) or 1
+        except Exception as error:  # its errors are of many kinds
+            raise RunError(f"The cluster does not say which workers it has: {_reason(error)}.") from error
     if executor is not None and not isinstance(executor, Executor):
         raise TypeError(
             "executor must be a concurrent.futures.Executor or a distributed.Client, "
@@ -286,21 +294,30 @@ def _on_cluster(
         raise RunError(f"The cluster failed before all blocks were done: {_reason(error)}.") from error
     finally:
         if pending:
-            client.cancel(list(pending), force=True)
+            with suppress(Exception):  # of a cluster that is gone; what ended the run is told already
+                client.cancel(list(pending), force=True)
 
 
 def _wait_for_one(stream: Any, client: Any, pending: dict[Any, Task]) -> None:
     """Wait until a future is done; fail if none will be.
 
     When the scheduler goes away Dask cancels what it knows, but what is being fetched or sent at that moment
-    it waits for without end (seen with distributed 2026.8).
+    it waits for without end (seen with distributed 2026.8). When a connection alone breaks while a result is
+    fetched, the future is done and its result never comes.
     """
+    since = None
     while not _ready(stream):
         if client.status != "running" or any(future.cancelled() for future in pending):
             time.sleep(_GRACE)  # what is done already may still come
             if not stream.has_ready():
                 raise ConnectionError("the connection to the scheduler was lost")
             return
+        if not any(future.done() for future in pending):
+            since = None
+        elif since is None:
+            since = time.monotonic()
+        elif time.monotonic() - since > _FETCH:
+            raise ConnectionError("a result was not to be had from the cluster")
 
 
 def _ready(stream: Any) -> bool:

@@ -10,6 +10,7 @@ scheduler. It is resumed with another number of workers, in another order of blo
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import multiprocessing
 import os
 import random
@@ -430,9 +431,19 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=220)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--first", type=int, default=0, help="begin with the trial of this number")
+    parser.add_argument(
+        "--limit", type=float, default=900.0, help="seconds that a trial may take; then all stacks are shown"
+    )
     given = parser.parse_args()
     began = time.monotonic()
-    done = campaign(given.trials, given.seed, lambda line: print(line, flush=True), first=given.first)
+
+    def tell(line: str) -> None:
+        print(line, flush=True)
+        faulthandler.dump_traceback_later(given.limit, exit=True)  # begins anew with each trial
+
+    faulthandler.dump_traceback_later(given.limit, exit=True)
+    done = campaign(given.trials, given.seed, tell, first=given.first)
+    faulthandler.cancel_dump_traceback_later()
     print(summary(done))
     print(f"  {time.monotonic() - began:.0f} s on {os.cpu_count()} processors")
 

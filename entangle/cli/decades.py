@@ -148,7 +148,8 @@ def command(
         from entangle import archive
 
         assert keep is not None
-        archive.keep(loaded, keep_out, min(keep, result.number), seed=result.seed)
+        with written(keep_out):
+            archive.keep(loaded, keep_out, min(keep, result.number), seed=result.seed)
     elif keep_out is not None:
         assert result.kept is not None
         with written(keep_out):

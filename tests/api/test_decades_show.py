@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 import entangle
+from entangle import archive
 from entangle.cli import cli
 from entangle.decades_result import Decades
 from entangle.errors import ResultError
@@ -454,6 +455,23 @@ def test_the_command_prints_the_tables_and_writes_what_was_asked_for(path: Path,
     assert "<svg" in plot.read_text(encoding="utf-8")
     assert kept.stat().st_size > 0
     assert sorted(file.name for file in tmp_path.iterdir()) == sorted([*names, "study.toml"])
+
+
+def test_the_command_keeps_histories_in_a_folder(path: Path, tmp_path: Path) -> None:
+    pytest.importorskip("zarr")
+    kept = tmp_path / "kept.zarr"
+    told = done("decades", path, "--keep", 5, "--keep-out", kept, "--quiet")
+    assert (told.stdout, told.stderr) == ("", "")
+    found = archive.load_kept(kept)
+    expected = Study.load(path).decades(histories=300, keep=5).kept
+    for name in ("war", "dispute", "belief"):
+        assert np.array_equal(found[name].values, expected[name].values), name
+    assert found.sizes["trajectory"] == 5
+    before = {file: file.stat().st_mtime_ns for file in kept.rglob("*")}
+    again = call("decades", path, "--keep", 5, "--keep-out", kept)
+    assert again.exit_code == 2
+    assert "there is already something at" in again.stderr
+    assert {file: file.stat().st_mtime_ns for file in kept.rglob("*")} == before
 
 
 def test_options_override_the_study_and_json_is_the_result(path: Path) -> None:

@@ -280,6 +280,52 @@ def test_a_future_that_is_done_between_two_looks_is_not_waited_for():
     executors._wait_for_one(Stream(), Client, {})
 
 
+def test_a_cluster_that_is_gone_is_one_error(study):
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as cluster:
+        client = distributed.Client(cluster)
+        tasks = iter(Task(0, i, 1) for i in range(9))
+        stream = completed(_echo, 1, tasks, executor=client, workers=1)
+        next(stream)
+        client.close()
+        with pytest.raises(RunError, match="The cluster failed before all blocks were done"):
+            list(stream)
+        with pytest.raises(RunError, match="The cluster does not say which workers it has"):
+            study.run(trajectories=TRAJECTORIES, executor=client)
+
+
+def test_a_result_that_is_done_and_never_comes_does_not_hang(monkeypatch):
+    """As when a connection breaks while a result is fetched, and the scheduler goes on."""
+    monkeypatch.setattr(executors, "_FETCH", 0.3)
+
+    class Stream:
+        thread_condition = threading.Condition()
+
+        def has_ready(self):
+            return False
+
+    class Client:
+        status = "running"
+
+    class Done:
+        def __init__(self, number):
+            self.looks, self.number = 0, number
+
+        def cancelled(self):
+            return False
+
+        def done(self):
+            self.looks += 1
+            return self.looks > self.number
+
+    late = Done(5)
+    with pytest.raises(ConnectionError, match="a result was not to be had"):
+        executors._wait_for_one(Stream(), Client, {late: Task(0, 0, 1)})
+    assert late.looks > 5
+
+
 def _echo(_shared, _seed, first, _size):
     return first
 
