@@ -28,6 +28,13 @@ if TYPE_CHECKING:
     from entangle.study import Study
 
 
+def _new(context: click.Context, option: click.Parameter, path: Path | None) -> Path | None:
+    """Refuse a folder of histories that is there already: none is written over."""
+    if path is not None and path.suffix == ".zarr" and path.exists():
+        raise click.BadParameter(f"there is already something at '{path}'; name another folder.")
+    return writable(context, option, path)
+
+
 @click.command("decades")
 @study_argument
 @click.option(
@@ -60,7 +67,7 @@ if TYPE_CHECKING:
 @click.option(
     "--keep-out",
     type=click.Path(path_type=Path),
-    callback=writable,
+    callback=_new,
     metavar="FILE",
     help="Write the histories that are kept as netCDF; if FILE ends in .zarr, as a folder, a part at a time.",
 )
@@ -103,8 +110,6 @@ def command(
         from entangle.archive import require_zarr
 
         require_zarr()
-        if keep_out.exists():
-            raise click.UsageError(f"--keep-out: there is already something at '{keep_out}'.")
     from entangle.files import write_dataset
     from entangle.study import Study
 
