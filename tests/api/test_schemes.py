@@ -1,4 +1,4 @@
-"""Random schemes: a study and a seed mean the same trajectories for as long as the scheme has the same number.
+"""Random schemes: a study and a seed mean the same trajectories while the scheme has the same number.
 
 The simulator's twins would follow a change of which words are read, and what for; these answers do not. Their
 games are made without the lowering, so that only the core can move them.
@@ -20,7 +20,8 @@ CRISES = {1: "5966772d3d4949ae"}
 HISTORIES = {1: "4fc5b9d450642456"}
 CHANGED = (
     f"the same seed gave other trajectories when scheme {RANDOM_SCHEME} was made. If that is meant, raise "
-    "RANDOM_SCHEME, store the new answer under its number, and say so in CHANGELOG.md (CONTRIBUTING.md: Same bits)"
+    "RANDOM_SCHEME, store the new answer under its number, and say so in CHANGELOG.md (see CONTRIBUTING.md, Same "
+    "bits)"
 )
 
 
