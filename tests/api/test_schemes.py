@@ -20,8 +20,7 @@ CRISES = {1: "5966772d3d4949ae"}
 HISTORIES = {1: "4fc5b9d450642456"}
 CHANGED = (
     f"the same seed gave other trajectories when scheme {RANDOM_SCHEME} was made. If that is meant, raise "
-    "RANDOM_SCHEME, store the new answer under its number, and say so in CHANGELOG.md (see CONTRIBUTING.md, Same "
-    "bits)"
+    "RANDOM_SCHEME, store the new answer under its number, and say so in CHANGELOG.md (CONTRIBUTING.md tells)"
 )
 
 
