@@ -254,7 +254,7 @@ def test_runs_of_the_same_on_one_cluster_do_not_take_from_each_other():
     ):
         for _ in range(20):
             tasks = (Task(0, i, 1) for i in range(5))
-            done = completed(_echo, bytes(1000), tasks, executor=client, workers=None)
+            done = completed(_first, bytes(1000), tasks, executor=client, workers=None)
             assert sorted(result for _, result in done) == list(range(5))
 
 
@@ -287,7 +287,7 @@ def test_a_cluster_that_is_gone_is_one_error(study):
     ) as cluster:
         client = distributed.Client(cluster)
         tasks = iter(Task(0, i, 1) for i in range(9))
-        stream = completed(_echo, 1, tasks, executor=client, workers=1)
+        stream = completed(_first, 1, tasks, executor=client, workers=1)
         next(stream)
         client.close()
         with pytest.raises(RunError, match="The cluster failed before all blocks were done"):
@@ -326,7 +326,7 @@ def test_a_result_that_is_done_and_never_comes_does_not_hang(monkeypatch):
     assert late.looks > 5
 
 
-def _echo(_shared, _seed, first, _size):
+def _first(_shared, _seed, first, _size):
     return first
 
 
