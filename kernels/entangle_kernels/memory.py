@@ -1,12 +1,13 @@
-"""Memory of one search, kept for the next in the same thread: fresh memory comes page by page.
+"""Memory that begins where lines of the cache do, and memory of one search that is kept for the next.
 
-A solve of 15 ms works on 15 MB. Asked for anew each time, a tenth of its time goes into pages.
+A solve of 15 ms works on 15 MB. Asked for anew each time, that comes page by page and takes a tenth of the time.
 """
 
 from __future__ import annotations
 
 import threading
 import weakref
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 #: Arrays that a thread keeps at most.
-_MOST = 6
+_MOST: Final = 6
+#: Of the cache [bytes].
+_LINE: Final = 64
 
 
 class _Spare(threading.local):
@@ -43,15 +46,15 @@ def borrowed(owner: object, *shapes: tuple[int, ...]) -> list[Floats]:
     arrays = []
     for shape in shapes:
         spare = SPARE.take(shape)
-        arrays.append(aligned(*shape) if spare is None else spare)
+        arrays.append(aligned(shape) if spare is None else spare)
     weakref.finalize(owner, SPARE.keep, *arrays)
     return arrays
 
 
-def aligned(*shape: int) -> Floats:
-    """Return zeros whose rows start where cache lines do, if they fill them: a sweep takes 12 % less."""
-    length = int(np.prod(shape))
-    memory = np.zeros(length + 8)
-    first = -memory.ctypes.data // 8 % 8
-    rows: Floats = memory[first : first + length].reshape(shape)
-    return rows
+def aligned(shape: tuple[int, ...], kind: Any = np.float64) -> NDArray[Any]:
+    """Return zeros that begin where a line of the cache does: a sweep of the solver takes 12 % less."""
+    size = int(np.prod(shape)) * np.dtype(kind).itemsize
+    raw = np.zeros(size + _LINE, np.uint8)
+    start = -raw.ctypes.data % _LINE
+    found: NDArray[Any] = raw[start : start + size].view(kind).reshape(shape)
+    return found

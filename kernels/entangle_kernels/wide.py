@@ -68,6 +68,7 @@ from entangle_kernels.ladder import (
     WITHDRAWAL,
     WON,
 )
+from entangle_kernels.memory import aligned
 from entangle_kernels.philox import ENTRY, TYPES, philox
 from entangle_kernels.quantise import Tables
 from entangle_kernels.vectors import (
@@ -214,15 +215,6 @@ class Room(NamedTuple):
     sums: NDArray[np.uint32]
 
 
-def _aligned(shape: tuple[int, ...], kind: Any) -> NDArray[Any]:
-    """Return zeros that begin where a line of the cache does."""
-    size = int(np.prod(shape)) * np.dtype(kind).itemsize
-    raw = np.zeros(size + 64, np.uint8)
-    start = -raw.ctypes.data % 64
-    found: NDArray[Any] = raw[start : start + size].view(kind).reshape(shape)
-    return found
-
-
 def _room(rounds: int) -> Room:
     """Return this thread's room for a batch of crises of so many rounds."""
     room: Room | None = getattr(_OWN, "room", None)
@@ -234,24 +226,24 @@ def _room(rounds: int) -> Room:
 def _new_room(rounds: int) -> Room:
     most = BATCH + 64  # stores of a whole register may reach beyond the last lane
     return Room(
-        keys=_aligned((most,), np.uint32),
-        now=_aligned((most,), np.uint16),
-        words=_aligned((most,), np.uint32),
-        over=_aligned((most,), np.uint16),
-        over_keys=_aligned((most,), np.uint32),
-        parting=_aligned((most,), np.uint32),
-        cells=_aligned((most,), np.uint16),
-        parted=_aligned((most,), np.uint8),
-        address=_aligned((rounds + 2, _ADDRESS), np.uint32),
-        halves=_aligned((4 * TILE,), np.uint16),
-        places=_aligned((TILE,), np.uint32),
-        found=_aligned((TILE,), np.uint32),
-        theirs=_aligned((TILE,), np.uint32),
-        wide=_aligned((TILE,), np.uint64),
-        wide_theirs=_aligned((TILE,), np.uint64),
-        after=_aligned((TILE,), np.uint16),
-        unsure=_aligned((TILE // 32,), np.uint32),
-        sums=_aligned((SUMS, _CELLS + 16), np.uint32),
+        keys=aligned((most,), np.uint32),
+        now=aligned((most,), np.uint16),
+        words=aligned((most,), np.uint32),
+        over=aligned((most,), np.uint16),
+        over_keys=aligned((most,), np.uint32),
+        parting=aligned((most,), np.uint32),
+        cells=aligned((most,), np.uint16),
+        parted=aligned((most,), np.uint8),
+        address=aligned((rounds + 2, _ADDRESS), np.uint32),
+        halves=aligned((4 * TILE,), np.uint16),
+        places=aligned((TILE,), np.uint32),
+        found=aligned((TILE,), np.uint32),
+        theirs=aligned((TILE,), np.uint32),
+        wide=aligned((TILE,), np.uint64),
+        wide_theirs=aligned((TILE,), np.uint64),
+        after=aligned((TILE,), np.uint16),
+        unsure=aligned((TILE // 32,), np.uint32),
+        sums=aligned((SUMS, _CELLS + 16), np.uint32),
     )
 
 
@@ -279,10 +271,10 @@ def _lay_out(tables: Tables) -> Layout | None:
     if (tables.start >= LIVE).any():
         return None
     found = Layout(
-        moves=_aligned((tables.rounds, 2, 2, 2, MOST_TYPES, LIVE), np.uint32),
-        votes=_aligned((tables.rounds, 2, 2, MOST_TYPES, LIVE), np.uint64),
-        nature=_aligned((4, LIVE), np.uint16),
-        steps=_aligned((2, len(_ELSEWHERE), LIVE), np.uint16),
+        moves=aligned((tables.rounds, 2, 2, 2, MOST_TYPES, LIVE), np.uint32),
+        votes=aligned((tables.rounds, 2, 2, MOST_TYPES, LIVE), np.uint64),
+        nature=aligned((4, LIVE), np.uint16),
+        steps=aligned((2, len(_ELSEWHERE), LIVE), np.uint16),
         bounds=_bounds(tables),
     )
     cuts = tables.nature[:LIVE].astype(np.int64)
@@ -319,7 +311,7 @@ def _steps(tables: Tables, found: NDArray[np.uint16]) -> bool:
 
 
 def _bounds(tables: Tables) -> NDArray[np.uint32]:
-    found = _aligned((11, 16), np.uint32)
+    found = aligned((11, 16), np.uint32)
     sets = tables.types * tables.estimates
     for i, words in enumerate((tables.origin, tables.scope)):
         found[0, i], found[0, 2 + i] = (int(words) - 1) & _HALF, words > 0
