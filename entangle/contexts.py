@@ -12,7 +12,8 @@ from __future__ import annotations
 import json
 import math
 import threading
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -124,6 +125,10 @@ class Field:
         for point, future in list(self._answers.items()):
             if not future.done() or future.cancelled() or future.exception() is not None:
                 del self._answers[point]
+
+    def kept(self, point: Point) -> bool:
+        """Whether the answer to a point is on disk."""
+        return self.cache.has(self._key(point, False))
 
     def cells(self, point: Point, weights: Floats) -> Floats:
         """Return the exact probability of every ending, given the defender's classes, shape CELLS."""
@@ -303,26 +308,35 @@ def solve_contexts(
     free = _without_pact(setting, cache)
     bound = free if terms.is_empty else Field(pact, lower(terms, setting), setting, cache)
     with free.lock, _Solver((bound, free), workers, progress) as solver:
-        grid, flat = _coarsest(bound, free, terms, solver)
+        coarse, flat = _coarsest(bound, free, terms, solver)
+        grid, predicted, measured = _refined(coarse, flat, setting.peacetime.context_error, solver)
+    return _solved(grid, predicted, measured, terms, bound, free)
+
+
+def _refined(grid: Grid, flat: float, wanted: float, solver: _Solver) -> tuple[Grid, list[float], float]:
+    """Halve a grid until it is as good as wanted, or cannot get better; return it, and its errors."""
+    solver.solve(grid.points)
+    before: tuple[Grid, list[float]] | None = None
+    stuck: set[int] = set()
+    while True:
+        values = solver.chances(grid.points).reshape(-1, *grid.shape)
+        predicted = grid.predicted_errors(values)
+        predicted[2] += flat
+        if before is not None:
+            stuck |= _jumps(before, (grid, predicted), wanted)
+        before = grid, predicted
+        finer = _finer(grid, predicted, wanted, stuck)
+        if finer is None or math.fsum(predicted) <= wanted:
+            measured = _measured(grid, values, solver)
+            if finer is None or measured <= wanted:
+                return grid, predicted, measured
+        grid = finer
         solver.solve(grid.points)
-        wanted = setting.peacetime.context_error
-        before: tuple[Grid, list[float]] | None = None
-        stuck: set[int] = set()
-        while True:
-            values = solver.chances(grid.points).reshape(-1, *grid.shape)
-            predicted = grid.predicted_errors(values)
-            predicted[2] += flat
-            if before is not None:
-                stuck |= _jumps(before, (grid, predicted), wanted)
-            before = grid, predicted
-            finer = _finer(grid, predicted, wanted, stuck)
-            measured = 0.0
-            if finer is None or math.fsum(predicted) <= wanted:
-                measured = _measured(grid, values, solver)
-                if finer is None or measured <= wanted:
-                    break
-            grid = finer
-            solver.solve(grid.points)
+
+
+def _solved(
+    grid: Grid, predicted: Sequence[float], measured: float, terms: Pact, bound: Field, free: Field
+) -> SolvedContexts:
     answers = [field[point] for field in (bound, free) for point in grid.points]
     return SolvedContexts(
         grid=grid,
@@ -334,6 +348,111 @@ def solve_contexts(
         bound=bound,
         free=free,
     )
+
+
+class _Missing(Exception):
+    """A point is not on disk."""
+
+
+class Look(NamedTuple):
+    """A first look at a pact's contexts, before they are solved.
+
+    Parameters
+    ----------
+    coarsest, flat
+        The grid that is solved first, and the error of having one point on the axis of beliefs.
+    grids
+        That grid, each one expected after it, and the finest that there can be. Where nothing tells which
+        axis will be halved, the first and the finest alone.
+    likely
+        Which of them is expected to do.
+    whole
+        Whether all that will be asked for is on disk: then `grids` has the one grid that it comes to.
+    solved
+        The solved contexts: of all that will be asked for if it is on disk; else of the coarsest grid, or of
+        the start alone if that would have taken too long.
+    """
+
+    coarsest: Grid
+    grids: tuple[Grid, ...]
+    likely: int
+    whole: bool
+    solved: SolvedContexts
+
+
+def first_look(
+    study: Study, pact: str, *, cache: SolveCache, seconds: float, workers: int | None = None
+) -> Look:
+    """Return on which grids a pact's contexts will be solved, as far as a short measurement can tell.
+
+    Solves the start, and the coarsest grid unless that takes longer than it may; reads what is on disk.
+
+    Parameters
+    ----------
+    seconds
+        Time that the coarsest grid may take.
+    pact, cache, workers
+        As for :func:`solve_contexts`.
+    """
+    terms = Pact() if pact == EMPTY else study.pacts[study.named([pact])[0]]
+    setting = Setting.of(study)
+    free = _without_pact(setting, cache)
+    bound = free if terms.is_empty else Field(pact, lower(terms, setting), setting, cache)
+    wanted = setting.peacetime.context_error
+    with free.lock, _Solver((bound, free), workers, None) as solver:
+        began = time.perf_counter()
+        coarse, flat = _coarsest(bound, free, terms, solver)
+        spent = time.perf_counter() - began
+        missing = 2 * len(coarse.points) - len(solver.solved)
+        known = missing / max(len(solver.solved), 1) * spent <= seconds
+        if known:
+            solver.solve(coarse.points)
+            try:
+                solver.known_only = True
+                grid, predicted, measured = _refined(coarse, flat, wanted, solver)
+            except _Missing:
+                pass
+            else:
+                solved = _solved(grid, predicted, measured, terms, bound, free)
+                return Look(coarse, (grid,), 0, True, solved)
+            values = solver.chances(coarse.points).reshape(-1, *coarse.shape)
+            predicted = coarse.predicted_errors(values)
+            predicted[2] += flat
+        else:
+            # one of its axes is as good as another
+            predicted = [float(size > 1) for size in coarse.shape]
+        grids, likely = _grids_ahead(coarse, predicted, wanted)
+        grid = coarse if known else _alone()
+    return Look(
+        coarsest=coarse,
+        grids=grids,
+        likely=likely if known else len(grids) // 2,
+        whole=False,
+        solved=_solved(grid, predicted, 0.0, terms, bound, free),
+    )
+
+
+def _alone() -> Grid:
+    """Return the grid that has the start and nothing else."""
+    local, backing, odds = (Axis.covering(0.0, 0.0, unit=unit) for unit in UNITS)
+    return Grid((local, backing, odds))
+
+
+def _grids_ahead(grid: Grid, predicted: list[float], wanted: float) -> tuple[tuple[Grid, ...], int]:
+    """Return the grids to come if half the spacing leaves a quarter of the error, and which of them will do.
+
+    What is measured in the worst cells is about twice what is predicted for all. The finest grid is what is
+    solved where an equilibrium jumps.
+    """
+    grids, errors = [grid], list(predicted)
+    likely = None if math.fsum(errors) > wanted / 2.0 else 0
+    while (finer := _finer(grids[-1], errors, wanted, set())) is not None:
+        axis = next(i for i in range(3) if finer.shape[i] > grids[-1].shape[i])
+        errors[axis] /= 4.0
+        grids.append(finer)
+        if likely is None and math.fsum(errors) <= wanted / 2.0:
+            likely = len(grids) - 1
+    return tuple(grids), len(grids) - 1 if likely is None else likely
 
 
 #: Answers without any pact, by the setting and the cache, as long as somebody holds them.
@@ -359,6 +478,8 @@ class _Solver:
         self.pool = ThreadPoolExecutor(worker_count(None, workers))
         self.progress = progress
         self.solved: set[tuple[int, Point]] = set()
+        #: Refuse to solve what is not on disk.
+        self.known_only = False
 
     def __enter__(self) -> Self:
         return self
@@ -372,6 +493,8 @@ class _Solver:
         """Solve points, those that are fewest steps away from the start first."""
         ways = sorted((way_out(point) for point in points), key=len)
         wanted = list(dict.fromkeys((i, p) for way in ways for p in way for i in range(len(self.fields))))
+        if self.known_only and not all(at in self.solved or self.fields[at[0]].kept(at[1]) for at in wanted):
+            raise _Missing
         asked = [(at, self.fields[at[0]].ask(at[1], self.pool)) for at in wanted if at not in self.solved]
         total = len(self.solved) + len(asked)
         for at, future in asked:
@@ -461,6 +584,8 @@ def _finer(grid: Grid, predicted: list[float], wanted: float, stuck: set[int]) -
         if predicted[axis] == 0.0 or (axis != order[0] and predicted[axis] < wanted / 3.0):
             break
         finer = grid.halved(axis)
+        if finer.shape == grid.shape:  # it has one point, and no half of that
+            continue
         if axis not in stuck and max(finer.shape) <= MOST_POINTS and math.prod(finer.shape) <= MOST_CONTEXTS:
             return finer
     return None

@@ -171,11 +171,11 @@ def count_histories(
     told = outline(study, number=number, seed=seed)
     with opened(keeper, told):
         solved, empty, plan = prepared(study, workers, solving)
-        work = _work(told, plan)
+        work = work_of(told, plan)
         if keeper is not None:
             keeper.begin(work)
         solved_at = time.perf_counter()
-        total, merging, digests = _Total(), 0.0, Digests(1)
+        total, merging, digests = Total(), 0.0, Digests(1)
         stream = played(work, 0, number, keeper=keeper, executor=executor, workers=workers, progress=progress)
         with closing(stream):
             for task, part in stream:
@@ -202,7 +202,7 @@ def play_share(
     worker_count(executor, workers)
     told = outline(study, number=number, seed=seed)
     with opened(keeper, told):
-        work = _work(told, prepared(study, workers, solving)[2])
+        work = work_of(told, prepared(study, workers, solving)[2])
         keeper.begin(work)
         fill(work, keeper, executor=executor, workers=workers, progress=progress)
 
@@ -212,7 +212,8 @@ def outline(study: Study, *, number: int, seed: int) -> Outline:
     return Outline("histories", study, seed, number, BLOCK, {})
 
 
-def _work(told: Outline, plan: Plan) -> Work[Plan, Part]:
+def work_of(told: Outline, plan: Plan) -> Work[Plan, Part]:
+    """Return the run of some histories whose contexts are solved."""
     from entangle.layouts import Histories as Layout
 
     return Work(play, plan, told.seed, BLOCK, outline=told, layout=Layout(plan))
@@ -222,13 +223,10 @@ def prepared(
     study: Study, workers: int | None, solving: Callable[[int, int], None] | None
 ) -> tuple[dict[str, SolvedContexts], int, Plan]:
     """Solve every pact's contexts; return them, which pact is none, and what histories are played with."""
-    names = list(study.pacts)
-    if not any(pact.is_empty for pact in study.pacts.values()):
-        names.append(EMPTY)
-    empty = next(i for i, name in enumerate(names) if name == EMPTY or study.pacts[name].is_empty)
+    names, empty = worlds_of(study)
     solved = {name: solve_contexts(study, name, workers=workers, progress=solving) for name in names}
     plan = Plan(
-        tuple(_played(study, name, own, workers) for name, own in solved.items()),
+        tuple(ready(study, name, own, workers) for name, own in solved.items()),
         empty,
         study.peacetime.years,
     )
@@ -239,6 +237,14 @@ def nothing(own: Played, *, size: int, years: int) -> Census:
     """Return the census of no histories yet under a pact, with room for `size` of them."""
     questions = Questions(HAPPENED, HELD, GIVEN, own.expected, own.strength)
     return kernel.nothing(questions, events=len(EVENTS), size=size, years=years, others=len(RULES))
+
+
+def worlds_of(study: Study) -> tuple[list[str], int]:
+    """Return the pacts that histories are played under, and which of them is no pact."""
+    names = list(study.pacts)
+    if not any(pact.is_empty for pact in study.pacts.values()):
+        names.append(EMPTY)
+    return names, next(i for i, name in enumerate(names) if name == EMPTY or study.pacts[name].is_empty)
 
 
 def play(plan: Plan, seed: int, first: int, size: int) -> Part:
@@ -263,7 +269,8 @@ def play(plan: Plan, seed: int, first: int, size: int) -> Part:
     return Part(tuple(found._replace(ever=none) for found in counts), shared, products)
 
 
-def _played(study: Study, name: str, solved: SolvedContexts, workers: int | None) -> Played:
+def ready(study: Study, name: str, solved: SolvedContexts, workers: int | None) -> Played:
+    """Return what histories under a pact are played with, from its solved contexts."""
     bound = not solved.terms.is_empty
     found = outlook(solved, rivals=bound, workers=workers)
     return Played(found.contexts, between(study, name), found.rivals, found.expected, found.strength)
@@ -284,7 +291,7 @@ def digest_of(part: Part) -> Words:
 # -- merging ---------------------------------------------------------------------------------------
 
 
-class _Total:
+class Total:
     """The sum of parts, exact whatever the order in which they come."""
 
     def __init__(self) -> None:

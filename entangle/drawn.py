@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 #: at every draw, and to a hundredth over a hundred of them.
 TRAJECTORIES: Final = 100_000
 #: Batches in which a draw's trajectories are played, by whose scatter differences between pacts are judged.
-_BATCHES: Final = 10
+BATCHES: Final = 10
 #: A word takes 64 bits for the number of its trajectory.
 _MOST: Final = 2**64
 
@@ -147,7 +147,7 @@ class Found(NamedTuple):
     solved: str
 
 
-class _Shared(NamedTuple):
+class Shared(NamedTuple):
     """What all draws share: the study as JSON, which goes to other processes; draws; trajectories of each."""
 
     study: str
@@ -208,7 +208,7 @@ def points_of(draws: int, posterior: xr.DataTree | str | Path | None) -> tuple[P
     StudyError
         If there are not as many draws.
     """
-    tree = _fit(posterior)
+    tree = fit_of(posterior)
     found = drawn_points(draws, posterior=tree)
     names = tuple(found[0])
     points = Points(
@@ -236,7 +236,7 @@ def at_points(
     """
     from entangle.ensemble import Ensemble, tabulate
 
-    work = _work(study, points, posterior)
+    work = work_of(study, points, posterior)
     assert work.outline is not None
     found: dict[int, Found] = {}
     total, failed = len(points.numbers), 0
@@ -279,17 +279,21 @@ def play_share(
 ) -> None:
     """Solve and play the keeper's share of the draws and keep it; as :func:`at_points`."""
     worker_count(executor, workers)
-    work = _work(study, points, posterior)
+    work = work_of(study, points, posterior)
     assert work.outline is not None
     with opened(keeper, work.outline):
         keeper.begin(work)
         fill(work, keeper, executor=executor, workers=workers, progress=progress)
 
 
-def _work(study: Study, points: Points, posterior: Mapping[str, str]) -> Work[_Shared, Found | None]:
-    """Return the run of a study at given draws."""
-    from entangle.layouts import Draws
+def outline(study: Study, points: Points, posterior: Mapping[str, str]) -> Outline:
+    """Return what is known of a study at given draws before any of them is solved.
 
+    Raises
+    ------
+    StudyError
+        If a setting does not go with draws, or there are more trajectories than words can be told apart for.
+    """
     settings = study.simulation
     if settings.until is not None:
         raise StudyError.single(
@@ -299,9 +303,7 @@ def _work(study: Study, points: Points, posterior: Mapping[str, str]) -> Work[_S
             got=", ".join(settings.until),
             do="Remove it, or run without draws",
         )
-    trajectories = settings.trajectories if settings.attribution else 0
-    _check(trajectories, points)
-    shared = _Shared(json.dumps(study.to_dict()), points, trajectories)
+    _check(_counted_at_each(study), points)
     # the draws themselves: whoever goes on needs no posterior
     more = {
         "posterior": dict(posterior),
@@ -309,9 +311,22 @@ def _work(study: Study, points: Points, posterior: Mapping[str, str]) -> Work[_S
         "draws": points.numbers,
         "values": points.values.tolist(),
     }
-    outline = Outline("draws", study, settings.seed, len(points.numbers), 1, more)
+    return Outline("draws", study, settings.seed, len(points.numbers), 1, more)
+
+
+def work_of(study: Study, points: Points, posterior: Mapping[str, str]) -> Work[Shared, Found | None]:
+    """Return the run of a study at given draws; errors as of :func:`outline`."""
+    from entangle.layouts import Draws
+
+    told, trajectories = outline(study, points, posterior), _counted_at_each(study)
+    shared = Shared(json.dumps(study.to_dict()), points, trajectories)
     layout = Draws(len(study.pacts), trajectories)
-    return Work(play_draw, shared, settings.seed, 1, outline=outline, layout=layout)
+    return Work(play_draw, shared, told.seed, 1, outline=told, layout=layout)
+
+
+def _counted_at_each(study: Study) -> int:
+    """Return the trajectories of each draw: none if nothing is counted."""
+    return study.simulation.trajectories if study.simulation.attribution else 0
 
 
 def study_at(study: Study, point: Mapping[str, float]) -> Study:
@@ -319,7 +334,7 @@ def study_at(study: Study, point: Mapping[str, float]) -> Study:
     return study.replace(parameters=drawn(study.parameters, point))
 
 
-def play_draw(shared: _Shared, seed: int, first: int, size: int) -> Found | None:
+def play_draw(shared: Shared, seed: int, first: int, size: int) -> Found | None:
     """Return what the draw at place `first` gives; None if a pact cannot be solved there.
 
     Draws come one at a time: `size` is 1, and there for :func:`entangle.executors.completed`.
@@ -329,7 +344,7 @@ def play_draw(shared: _Shared, seed: int, first: int, size: int) -> Found | None
     study = study_at(_study(shared.study), points.at(first))
     counting = shared.trajectories > 0
     try:
-        solved = _solved(study, empty=counting)
+        solved = solved_at(study, empty=counting)
     except equilibrium.ConvergenceError:
         return None
     pacts = {name: solved[name] for name in study.pacts}
@@ -339,9 +354,9 @@ def play_draw(shared: _Shared, seed: int, first: int, size: int) -> Found | None
     if not counting:
         nothing = np.zeros((len(pacts), 0), np.int64)
         return Found(exact, nothing, nothing, np.zeros((len(pacts), len(pacts), 0)), whole)
-    plan, none = _plan(pacts, solved[EMPTY])
+    plan, none = plan_of(pacts, solved[EMPTY])
     start = points.numbers[first] * shared.trajectories
-    ends = np.linspace(0, shared.trajectories, min(_BATCHES, shared.trajectories) + 1).astype(np.int64)
+    ends = np.linspace(0, shared.trajectories, min(BATCHES, shared.trajectories) + 1).astype(np.int64)
     sizes = np.diff(ends)
     batches = []
     own = trials = np.zeros((len(pacts), len(OUTCOMES)), np.int64)
@@ -369,7 +384,8 @@ def _study(text: str) -> Study:
     return Study.from_dict(json.loads(text))
 
 
-def _fit(posterior: xr.DataTree | str | Path | None) -> xr.DataTree:
+def fit_of(posterior: xr.DataTree | str | Path | None) -> xr.DataTree:
+    """Return a fit, that of a file, or the shipped one."""
     if posterior is None:
         return shipped()
     if isinstance(posterior, str | Path):
@@ -396,7 +412,7 @@ def _check(trajectories: int, points: Points) -> None:
         )
 
 
-def _solved(study: Study, *, empty: bool) -> dict[str, Prepared]:
+def solved_at(study: Study, *, empty: bool) -> dict[str, Prepared]:
     """Return every pact of a study, solved as the fit solves its population, and no pact if it is asked for.
 
     That is without following the branch of equilibria up from a precision of zero, which takes ten times as
@@ -428,7 +444,7 @@ def _key(game: Game) -> bytes:
     return b"".join(f"{a.dtype.str}{a.shape}".encode() + a.tobytes() for a in arrays)
 
 
-def _plan(pacts: Mapping[str, Prepared], empty: Prepared) -> tuple[Plan, int]:
+def plan_of(pacts: Mapping[str, Prepared], empty: Prepared) -> tuple[Plan, int]:
     """Return a world for every pact, and which one is no pact: one of them, or another after them."""
     rivals = tuple(attribution.rivals(pact, empty) for pact in pacts.values())
     worlds = tuple(pact.tables for pact in pacts.values())

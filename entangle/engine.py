@@ -149,11 +149,11 @@ def run(
         pacts, plan, known = prepared(study, workers=workers)
         settings = study.simulation
         if keeper is not None:
-            keeper.begin(_work(study, until.watching(study, plan, list(pacts.values()))))
+            keeper.begin(work_of(study, until.watching(study, plan, list(pacts.values()))))
 
         def play_on(plan: Plan, first: int, size: int) -> Tally:
             return _counted(
-                _work(study, plan),
+                work_of(study, plan),
                 first,
                 size,
                 keeper=keeper,
@@ -184,7 +184,7 @@ def play_share(
     worker_count(executor, workers)
     with opened(keeper, outline(study)):
         _, plan, _ = prepared(study, workers=workers)
-        work = _work(study, plan)
+        work = work_of(study, plan)
         keeper.begin(work)
         fill(work, keeper, executor=executor, workers=workers, progress=progress)
 
@@ -195,7 +195,8 @@ def outline(study: Study) -> Outline:
     return Outline("disputes", study, settings.seed, settings.trajectories, BLOCK, {})
 
 
-def _work(study: Study, plan: Plan) -> Work[Plan, Part]:
+def work_of(study: Study, plan: Plan) -> Work[Plan, Part]:
+    """Return the run of a study whose games are solved."""
     from entangle.layouts import Disputes
 
     return _playing(plan, study.simulation.seed, outline(study), Disputes(plan))
@@ -204,7 +205,7 @@ def _work(study: Study, plan: Plan) -> Work[Plan, Part]:
 def _playing(
     plan: Plan, seed: int, outline: Outline | None = None, layout: Disputes | None = None
 ) -> Work[Plan, Part]:
-    return Work(play, plan, seed, BLOCK, max(_MOST_BLOCKS // len(plan.worlds), 1), outline, layout)
+    return Work(play, plan, seed, BLOCK, most_blocks(len(plan.worlds)), outline, layout)
 
 
 def simulate(
@@ -241,6 +242,11 @@ def _counted(
         for task, part in stream:
             counted.add(task.first, part)
     return counted
+
+
+def most_blocks(worlds: int) -> int:
+    """Return how many blocks a task has at most, for a number of worlds."""
+    return max(_MOST_BLOCKS // worlds, 1)
 
 
 def plan_of(pacts: Mapping[str, Prepared]) -> Plan:

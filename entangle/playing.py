@@ -74,8 +74,7 @@ def played(
         if spans:
             tell(sum(span.size for span in spans))
     count = worker_count(executor, workers)
-    # tasks long enough to be worth sending, short enough that no worker idles at the end
-    step = block * min(max(blocks // (8 * count), 1), work.most)
+    step = block * task_blocks(blocks, work.most, count)
     tasks = (
         Task(seed, start, min(step, end - start))
         for begin, end in missing
@@ -88,6 +87,11 @@ def played(
                 keeper.keep(task.first, task.size, part, work)
             yield task, part
             tell(task.size)
+
+
+def task_blocks(blocks: int, most: int, workers: int) -> int:
+    """Return how many blocks a task has: enough to be worth sending, so few that nobody idles at the end."""
+    return min(max(blocks // (8 * workers), 1), most)
 
 
 def _advised(

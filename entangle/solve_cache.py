@@ -78,6 +78,10 @@ class SolveCache:
             self._write(key, kept)
         return kept
 
+    def has(self, key: str) -> bool:
+        """Whether the solution of a key is on disk; it is not read."""
+        return self.folder is not None and self.path(key).exists()
+
     def path(self, key: str) -> Path:
         """Return where the solution of a key is kept."""
         assert self.folder is not None

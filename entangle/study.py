@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from entangle.decades_result import Decades
+    from entangle.dry_run import DryRun
     from entangle.ensemble import Ensemble
     from entangle.journal.folder import Journal
     from entangle.result import Result
     from entangle.sampling import GivenOutcome
+    from entangle.shards import Shard
 
 
 #: A relative error to stop at.
@@ -337,6 +339,94 @@ class Study(Table):
             given["trajectories"] = min(self.simulation.trajectories, TRAJECTORIES)
         settings = self.simulation.replace(**{k: v for k, v in given.items() if v is not None})
         return self.replace(simulation=settings)
+
+    def dry_run(
+        self,
+        *,
+        trajectories: int | None = None,
+        until: Mapping[str, float] | None = None,
+        attribution: bool | None = None,
+        seed: int | None = None,
+        draws: int | None = None,
+        posterior: xr.DataTree | str | Path | None = None,
+        workers: int | None = None,
+        journal: str | Path | None = None,
+        shard: Shard | None = None,
+    ) -> DryRun:
+        """Return how long :meth:`run` would take with these arguments, and how much memory; nothing is run.
+
+        Takes some seconds: it solves the games, or smaller ones where that would take long, and measures one
+        block, merging, tabulating and writing on this machine.
+
+        Parameters
+        ----------
+        trajectories, until, attribution, seed, draws, posterior, workers
+            As for :meth:`run`.
+        journal
+            As for :meth:`run`: what it holds will not be played again. It is read and not touched.
+        shard
+            The share that :func:`entangle.resuming.run_shard` is to play; the whole if not given.
+
+        Raises
+        ------
+        StudyError
+            If an argument breaks a rule.
+        JournalError
+            If the journal is damaged, foreign or of another plan.
+        ConvergenceError
+            If a pact's equilibrium could not be found; says the residual.
+        RunError
+            If none of the draws that were tried has a solution.
+        """
+        from entangle.dry_run import dry_run
+
+        asked = self.asked(
+            trajectories=trajectories, seed=seed, until=until, attribution=attribution, draws=draws
+        )
+        return dry_run(asked, draws=draws, posterior=posterior, workers=workers, journal=journal, shard=shard)
+
+    def dry_run_decades(
+        self,
+        *,
+        histories: int | None = None,
+        seed: int | None = None,
+        workers: int | None = None,
+        journal: str | Path | None = None,
+        shard: Shard | None = None,
+    ) -> DryRun:
+        """Return how long :meth:`decades` would take with these arguments, and how much memory.
+
+        Nothing is simulated. The coarsest grid of contexts is solved, if that takes no more than some
+        seconds; it is kept on disk, and :meth:`decades` will not solve it again.
+
+        Parameters
+        ----------
+        histories, seed, workers
+            As for :meth:`decades`.
+        journal, shard
+            As for :meth:`dry_run`.
+
+        Raises
+        ------
+        StudyError
+            If an argument breaks a rule.
+        JournalError
+            If the journal is damaged, foreign or of another plan.
+        ConvergenceError
+            If a context's equilibrium could not be found; names the pact and the context.
+        """
+        from entangle.dry_run import dry_run_decades
+
+        given = {"histories": histories, "seed": seed}
+        settings = self.simulation.replace(**{k: v for k, v in given.items() if v is not None})
+        return dry_run_decades(
+            self,
+            number=settings.histories,
+            seed=settings.seed,
+            workers=workers,
+            journal=journal,
+            shard=shard,
+        )
 
     def clauses(self, *, pacts: Sequence[str] | None = None, workers: int | None = None) -> xr.Dataset:
         """Return what every clause of a pact does to every outcome, exactly.

@@ -79,7 +79,7 @@ def run(
         return simulate(plan, 0, settings.trajectories), []
     asked = targets(settings.until, pacts, confidence=settings.confidence)
     watching = _watching(plan, asked)
-    counted = simulate(watching, 0, min(_stretch(asked, [0] * len(asked)), settings.trajectories))
+    counted = simulate(watching, 0, min(expected(asked), settings.trajectories))
     while asked and counted.trajectories < settings.trajectories:
         stretch = _stretch(asked, counted.watch()[:, :, 0].sum(axis=0).tolist())
         if stretch == 0:
@@ -147,6 +147,11 @@ def last_trial(plan: Plan, target: Target, watched: Counts, *, seed: int) -> int
     happened = np.flatnonzero(outcome.event.ravel()[ended])
     place = happened[target.successes - int(before[0]) - 1]
     return int(before[1]) + int(outcome.condition.ravel()[ended][: place + 1].sum())
+
+
+def expected(asked: Sequence[Target]) -> int:
+    """Return how many trajectories it takes on average to reach every target, in whole blocks."""
+    return _stretch(asked, [0] * len(asked))
 
 
 def _stretch(asked: Sequence[Target], had: Sequence[int]) -> int:

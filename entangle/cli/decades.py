@@ -13,6 +13,8 @@ from entangle.cli.output import draw, json_option, out_option, plot_option, stud
 from entangle.cli.running import (
     bar,
     cluster,
+    dry_run_option,
+    forecast,
     scheduler_option,
     seed_option,
     threads_or_scheduler,
@@ -71,6 +73,7 @@ def _new(context: click.Context, option: click.Parameter, path: Path | None) -> 
     metavar="FILE",
     help="Write the histories that are kept as netCDF; if FILE ends in .zarr, as a folder, a part at a time.",
 )
+@dry_run_option
 @json_option
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def command(
@@ -87,6 +90,7 @@ def command(
     outcome: str | None,
     keep: int | None,
     keep_out: Path | None,
+    dry_run: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -116,6 +120,15 @@ def command(
     loaded = Study.load(study)
     if kind == "survival":
         _check_lives(loaded)
+    if dry_run:
+        forecast(
+            scheduler,
+            lambda: loaded.dry_run_decades(
+                histories=histories, seed=seed, workers=workers, journal=journal, shard=shard
+            ),
+            as_json=as_json,
+        )
+        return
     steps = "solving contexts", "playing histories"
     with kept(journal), cluster(scheduler) as client, bar(*steps, quiet=quiet) as (solving, progress):
         if shard is not None:

@@ -21,6 +21,8 @@ from entangle.cli.output import (
 from entangle.cli.running import (
     bar,
     cluster,
+    dry_run_option,
+    forecast,
     scheduler_option,
     seed_option,
     threads_or_scheduler,
@@ -90,6 +92,7 @@ def _errors(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> di
 @shard_option
 @out_option("Write the result as netCDF.")
 @plot_option("the escalation ladder, or with --draws what the parameters leave open")
+@dry_run_option
 @json_option
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def command(
@@ -106,6 +109,7 @@ def command(
     shard: Shard | None,
     out: Path | None,
     plot: Path | None,
+    dry_run: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -127,6 +131,23 @@ def command(
     from entangle.study import Study
 
     loaded = Study.load(study)
+    if dry_run:
+        forecast(
+            scheduler,
+            lambda: loaded.dry_run(
+                trajectories=trajectories,
+                until=until,
+                attribution=attribution,
+                draws=draws,
+                posterior=posterior,
+                seed=seed,
+                workers=workers,
+                journal=journal,
+                shard=shard,
+            ),
+            as_json=as_json,
+        )
+        return
     step = "simulating" if draws is None else "solving draws"
     with (
         kept(journal),

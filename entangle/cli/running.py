@@ -12,6 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from entangle.clusters import Door
+    from entangle.dry_run import DryRun
 
 Progress = Callable[[int, int], None]
 
@@ -80,10 +81,46 @@ def _door(address: str | None, tls: tuple[Path, Path, Path] | None, *, trust_net
     return door
 
 
+dry_run_option = click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Print how long it would take and how much memory, by a short measurement on this machine; nothing "
+    "is simulated or written.",
+)
+
+
 def threads_or_scheduler(workers: int | None, scheduler: Door | None) -> None:
     """Refuse threads and a scheduler at once."""
     if scheduler is not None and workers is not None:
         raise click.UsageError("--workers is for threads; a scheduler has its own workers.")
+
+
+def forecast(scheduler: Door | None, measure: Callable[[], DryRun], *, as_json: bool) -> None:
+    """Print what a run is expected to take, the start of this process included."""
+    if scheduler is not None:
+        raise click.UsageError("--dry-run measures this machine; it cannot tell about a scheduler's.")
+    import time
+    from dataclasses import replace
+
+    from entangle.dry_run import Step
+    from entangle.tables.dry_run import as_text, render
+
+    started = Step.about("starting", "Python and its libraries", time.process_time(), within=2.0)
+    found = measure()
+    found = replace(found, steps=(started, *found.steps))
+    if as_json:
+        import json
+
+        click.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=2))
+        return
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        click.echo(as_text(found), nl=False)
+        return
+    for part in render(found):
+        console.print(part)
 
 
 @contextmanager

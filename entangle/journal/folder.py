@@ -112,13 +112,30 @@ class Journal:
             self.folder.mkdir(exist_ok=True)
             self._lock.take()
         try:
-            self._look(outline)
+            self._find(outline)
+            self._clear()
         except BaseException:
             self.close()
             raise
 
-    def _look(self, outline: Outline) -> None:
-        blocks = self.folder / BLOCKS
+    def look(self, outline: Outline) -> list[Span]:
+        """Return what is kept, in order, without holding the folder or writing to it.
+
+        Raises
+        ------
+        JournalError
+            If it is of another plan, damaged or no journal.
+        """
+        fits(self.shard, outline.number, outline.block)
+        _check_folder(self.base, shards=self.folder != self.base)
+        if os.path.lexists(self.folder):
+            if self.folder != self.base:
+                _check_folder(self.folder, shards=False)
+            self._find(outline)
+        return list(self._spans)
+
+    def _find(self, outline: Outline) -> None:
+        """Check the plan and the files that are there, if any are."""
         if os.path.lexists(self.folder / planfile.NAME):
             self._plan = planfile.read(self.folder)
             planfile.must_agree(self.folder, self._plan.plan, outline.plan, do=_ANOTHER)
@@ -131,20 +148,25 @@ class Journal:
                     self.folder, rule="must be a journal of the same shard", got=got, do=_ANOTHER
                 )
             self._spans = spans(self._plan)
-        else:
-            # new, or of a run that ended before it had solved its games
-            if blocks.is_symlink():
-                raise no_blocks(blocks)
-            with _writing(self.folder):
-                blocks.mkdir(exist_ok=True)
-            if any(not PARTIAL.fullmatch(path.name) for path in list(blocks.iterdir())):
-                raise JournalError.at(
-                    self.folder,
-                    rule=f"must have a {planfile.NAME} beside its blocks",
-                    got="blocks alone",
-                    do="Bring it back, or use another folder",
-                )
+            return
+        # new, or of a run that ended before it had solved its games
+        blocks = self.folder / BLOCKS
+        if blocks.is_symlink():
+            raise no_blocks(blocks)
+        if blocks.exists() and any(not PARTIAL.fullmatch(path.name) for path in list(blocks.iterdir())):
+            raise JournalError.at(
+                self.folder,
+                rule=f"must have a {planfile.NAME} beside its blocks",
+                got="blocks alone",
+                do="Bring it back, or use another folder",
+            )
+
+    def _clear(self) -> None:
+        """Remove what a killed process has left."""
+        blocks = self.folder / BLOCKS
         with _writing(self.folder):
+            if self._plan is None:
+                blocks.mkdir(exist_ok=True)
             for folder in (self.folder, blocks):
                 for path in filter(is_left, sorted(folder.iterdir())):
                     path.unlink()

@@ -125,7 +125,7 @@ def test_the_order_in_which_blocks_arrive_moves_no_bit(study: Study) -> None:
     ]
     sums = []
     for order in (range(30), draw.permutation(30), range(29, -1, -1)):
-        total = engine._Total()
+        total = engine.Total()
         for i in order:
             total.add(parts[i])
         sums.append(total.part().counts[0])

@@ -161,7 +161,7 @@ def test_blocks_may_be_cut_otherwise_by_whoever_goes_on(whole, tmp_path):
     assert len(files(journal)) == 4
 
     _, plan, _ = engine.prepared(asked("disputes"))
-    work = engine._work(asked("disputes"), plan)
+    work = engine.work_of(asked("disputes"), plan)
     keeper = Journal(journal)
     keeper.open(work.outline)
     keeper.begin(work)
