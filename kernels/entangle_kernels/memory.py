@@ -1,6 +1,7 @@
 """Memory that begins where lines of the cache do, and memory of one search that is kept for the next.
 
-A solve of 15 ms works on 15 MB. Asked for anew each time, that comes page by page and takes a tenth of the time.
+A solve of 15 ms works on 15 MB. Asked for anew each time, that
+comes page by page and takes a tenth of the time.
 """
 
 from __future__ import annotations
