@@ -4,10 +4,11 @@
     python -m benchmarks.costs --write    # store what is measured now
 
 Sweeps of the solver for every shipped study, contexts, rounds and random words of a crisis, bytes of tables,
-of what a task holds and hands back, of journals and of results, kernels that are compiled; bytes of machine
-code, and instructions where the processor counts them. The last two depend on the processor and on versions:
-they are stored for one such machine, and on others they are left out, and it is said. Wall time is never
-looked at. A cost that falls is told and is no failure.
+of what a task holds and hands back, of journals and of results; how many functions are compiled, bytes of
+their machine code, and instructions where the processor counts them. What a task holds and the last three
+depend on the processor, which may have vector instructions or not, and on versions: they are stored for one
+such machine, and on others they are left out, and it is said. Wall time is never looked at. A cost that falls
+is told and is no failure.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ TOLERANCES: Final = {
 }
 
 #: What is measured once for each kind of machine.
-OF_A_MACHINE: Final = ("code_bytes", "instructions")
+OF_A_MACHINE: Final = ("held_bytes", "kernels", "code_bytes", "instructions")
 
 #: Trajectories of the two runs whose difference in instructions is taken.
 FEW, MANY = 2**16, 2**20

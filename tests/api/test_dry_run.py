@@ -418,7 +418,7 @@ def test_the_command_prints_the_report_and_writes_nothing(command: str, tmp_path
     data = json.loads(CliRunner().invoke(cli, [command, str(path), "--dry-run", "--json"]).stdout)
     assert set(data["steps"]) >= {"starting", "loading", "solving", "simulating", "merging", "writing"}
     assert data["seconds_least"] <= data["seconds"] <= data["seconds_most"]
-    refused = CliRunner().invoke(cli, [command, str(path), "--dry-run", "--scheduler", "tcp://nowhere:1"])
+    refused = CliRunner().invoke(cli, [command, str(path), "--dry-run", "--scheduler", "tcp://127.0.0.1:1"])
     assert refused.exit_code == 2
     assert "measures this machine" in refused.output
 
