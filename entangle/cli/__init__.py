@@ -17,6 +17,7 @@ _COMMANDS: Final = {
     "resume": "entangle.cli.resume:command",
     "merge": "entangle.cli.merge:command",
     "journal": "entangle.cli.journal:command",
+    "batch": "entangle.cli.batch:group",
     "exact": "entangle.cli.exact:command",
     "clauses": "entangle.cli.clauses:command",
     "sample": "entangle.cli.sample:command",

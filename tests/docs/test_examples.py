@@ -102,7 +102,8 @@ def test_the_python_of_a_page_runs(page: str, workplace: Path) -> None:
 def test_the_commands_for_long_runs_give_what_the_page_says(workplace: Path) -> None:
     lines = [line for block in blocks(DOCS / "clusters.md", "sh") for line in block.splitlines()]
     assert [line.split()[:2] for line in lines] == [
-        ["entangle", name] for name in ("run", "resume", "journal", "run", "run", "journal", "merge")
+        ["entangle", name]
+        for name in ("run", "resume", "journal", "run", "run", "journal", "merge", "batch", "batch")
     ]
     for line in lines:
         done = subprocess.run(
