@@ -13,7 +13,7 @@ CORE := $(VENV)/.core
 DEV := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test nightly lint format gambit bench bench-check constraints clean
+.PHONY: help demo setup test nightly slurm lint format gambit bench bench-check constraints clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -28,6 +28,9 @@ test: $(DEV)  ## run the tests
 
 nightly: $(DEV)  ## run the tests that take minutes
 	$(BIN)/python -m pytest -n 2 -m nightly
+
+slurm: $(DEV)  ## run the tests on a SLURM of this machine (Debian: slurm-wlm slurm-client munge)
+	$(BIN)/python -m pytest -m slurm
 
 lint: $(DEV)  ## run the linters, the type checkers and the import rules
 	$(BIN)/ruff check
