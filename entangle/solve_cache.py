@@ -21,7 +21,8 @@ import hashlib
 import io
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,9 +38,24 @@ from entangle_kernels.jit import cache_folder
 #: Read once, when the kernels are: what is on disk later may be another version.
 _COMPILED: Final = cache_folder()
 _FORMAT: Final = 1
+_VARIABLE: Final = "ENTANGLE_CACHE"
 _NUMBA: Any = numba.core.config
 _ARRAYS: Final = ("policy", "enter", "reached", "value")
 _SEAL: Final = hashlib.sha256().digest_size
+
+
+@contextmanager
+def off() -> Iterator[None]:
+    """Within, keep no solutions and take none from disk: as on a machine on which nothing was solved."""
+    before = os.environ.get(_VARIABLE)
+    os.environ[_VARIABLE] = "off"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_VARIABLE]
+        else:
+            os.environ[_VARIABLE] = before
 
 
 class SolveCache:
@@ -57,7 +73,7 @@ class SolveCache:
     @classmethod
     def default(cls) -> SolveCache:
         """Return the user's cache, as the environment variable ``ENTANGLE_CACHE`` has it."""
-        told = os.environ.get("ENTANGLE_CACHE", "")
+        told = os.environ.get(_VARIABLE, "")
         if told.strip().lower() == "off":
             return cls(None)
         return cls(Path(told).expanduser() if told else _COMPILED.parent / "solutions")

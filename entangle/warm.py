@@ -12,12 +12,10 @@ whether all of it is still there.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -113,6 +111,7 @@ def warm(progress: Callable[[int, int], None] | None = None) -> float:
     RunError
         If the code could not be kept.
     """
+    from entangle import solve_cache
     from entangle.errors import RunError
 
     started = time.perf_counter()
@@ -126,7 +125,8 @@ def warm(progress: Callable[[int, int], None] | None = None) -> float:
 
     store.watch = tell
     try:
-        with _nothing_kept(), warnings.catch_warnings():
+        # a solution that is found on disk would leave the solver without work, and so without code
+        with solve_cache.off(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of tiny studies nobody asked about
             for step in _STEPS:
                 step()
@@ -151,20 +151,6 @@ def _import_all() -> None:
 
     for module in pkgutil.iter_modules(entangle_kernels.__path__):
         import_module(f"entangle_kernels.{module.name}")
-
-
-@contextmanager
-def _nothing_kept() -> Iterator[None]:
-    """Keep no solutions: one found on disk would leave the solver without work, and so without code."""
-    before = os.environ.get("ENTANGLE_CACHE")
-    os.environ["ENTANGLE_CACHE"] = "off"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["ENTANGLE_CACHE"]
-        else:
-            os.environ["ENTANGLE_CACHE"] = before
 
 
 # -- the questions --------------------------------------------------------------------------------

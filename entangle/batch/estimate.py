@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from entangle import solve_cache
 from entangle.batch.request import Request
 from entangle.batch.settings import Tasks
 
@@ -70,7 +68,7 @@ def needs(request: Request, tasks: Tasks) -> Needs:
 
 def forecast(request: Request, cores: int) -> DryRun:
     """Return a dry run of the largest shard, as on a machine on which nothing was solved before."""
-    with _nothing_solved():
+    with solve_cache.off():  # the nodes do not have what is solved on this disk
         if request.decades:
             return request.study.dry_run_decades(histories=request.largest, workers=cores)
         if request.draws is not None:
@@ -106,17 +104,3 @@ def held(size: float) -> int:
     (1024, 3072)
     """
     return max(_LEAST_MEMORY, _MEMORY_STEP * math.ceil(MARGIN * size / _MIB / _MEMORY_STEP))
-
-
-@contextmanager
-def _nothing_solved() -> Iterator[None]:
-    """Leave solutions that are on this disk aside: the nodes do not have them."""
-    before = os.environ.get("ENTANGLE_CACHE")
-    os.environ["ENTANGLE_CACHE"] = "off"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["ENTANGLE_CACHE"]
-        else:
-            os.environ["ENTANGLE_CACHE"] = before

@@ -82,16 +82,13 @@ def dry_run(
             do="Say how many trajectories instead",
         )
     # what cannot be run so is told before any work
-    if draws is None:
-        left = ahead(engine.outline(study), journal, shard)
-    else:
-        points, made = drawn.points_of(draws, posterior)
-        work = drawn.work_of(study, points, made)
-        assert work.outline is not None
-        left = ahead(work.outline, journal, shard)
+    work = None if draws is None else drawn.work_of(study, *drawn.points_of(draws, posterior))
+    told = engine.outline(study) if work is None else work.outline
+    assert told is not None
+    left = ahead(told, journal, shard)
     starting, new = loading(lambda: engine.run(_least(study), workers=1))
     first = Step.about("loading", "compiled code", starting, within=3.0)
-    if draws is None:
+    if work is None:
         counts, steps, memory = _plain(study, left, running)
     else:
         counts, steps, memory = _drawn(study, work, left, running)
