@@ -284,8 +284,18 @@ def test_histories_are_compared_in_turns(own: Played, monkeypatch: pytest.Monkey
 
 
 def test_a_million_is_told_in_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
-    run = million.Run(total=120.0, solving=100.0, simulating=15.0, merging=3.0)
-    assert run.shares == pytest.approx((100 / 120, 12 / 120, 3 / 120, 5 / 120))
+    times = {"total": 120.0, "solving": 100.0, "simulating": 15.0, "merging": 3.0}
+    run = million.Run(**times, playing=15.0, tallying=5.0, file=1.0)
+    assert run.shares == pytest.approx(
+        {
+            "solving": 100 / 120,
+            "playing": 9 / 120,
+            "tallying": 3 / 120,
+            "merging": 3 / 120,
+            "file": 1 / 120,
+            "rest": 4 / 120,
+        }
+    )
     million.show({"none": [run, run], "all": [run, run._replace(total=140.0)]}, 10**6, 2)
     printed = capsys.readouterr().out.splitlines()
     assert max(map(len, printed)) <= 80
