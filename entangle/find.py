@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +68,7 @@ def _search(pact: Prepared, empty: Prepared, outcome: str, seed: int) -> _Search
     def in_pairs(first: int, size: int) -> NDArray[np.int64]:
         if rivals is None:  # the pact is no pact: nothing was caused by it
             return np.empty(0, np.int64)
-        where = {"seed": seed, "first": first}
+        where: dict[str, Any] = {"seed": seed, "first": first}
         ended = crisis.endings(pact.tables, **where, size=size, rivals=rivals)
         chosen = crisis.parted_by(ended.parted, which)
         others = crisis.replayed(rivals[which], ended.cells, chosen, **where)

@@ -34,6 +34,7 @@ from entangle_kernels.ladder import (
 )
 from entangle_kernels.philox import ENTRY, TYPES, philox
 from entangle_kernels.quantise import Tables
+from entangle_kernels.vectors import BEYOND
 
 #: Disputes side by side: their lanes take 300 KB. A quarter as many cost 10 % of the speed.
 _LANES: Final = 4096
@@ -146,7 +147,14 @@ def simulate_plainly(tables: Tables, *, seed: int, first: int, size: int, year: 
 
 
 def endings(
-    tables: Tables, *, seed: int, first: int, size: int, year: int = 0, rivals: Rivals | None = None
+    tables: Tables,
+    *,
+    seed: int,
+    first: int,
+    size: int,
+    year: int = 0,
+    rivals: Rivals | None = None,
+    into: Endings | None = None,
 ) -> Endings:
     """Return how each of the disputes `first` ... `first + size - 1` ended; as :func:`simulate`.
 
@@ -154,14 +162,19 @@ def endings(
     ----------
     rivals
         Note where one of them would have chosen otherwise.
+    into
+        Memory to write `cells` and `parted` into, and to add to `counts`; fresh if not given.
     """
-    cells = np.empty(size, np.uint16)
-    parted = np.zeros(size, np.uint8)
+    if into is None:
+        into = Endings(np.empty(size, np.uint16), np.zeros(CELLS, np.int64), np.empty(size, np.uint8))
+    cells, counts, parted = into
     layout = wide.laid_out(tables) if size >= _MANY else None
     ready = wide.watch(tables, layout, rivals) if layout is not None else None
     if ready is not None:
         own, theirs = ready
-        found = wide.simulate(
+        if rivals is None:
+            parted[:] = 0
+        wide.simulate(
             tables,
             own,
             seed=seed,
@@ -171,13 +184,14 @@ def endings(
             theirs=theirs,
             cells=cells,
             parted=parted,
+            counts=counts,
         )
-        return Endings(cells, found, parted)
-    counts = np.zeros(CELLS, np.int64)
+        return into
+    parted[:] = 0
     watched, noted = (rivals, parted) if rivals is not None else ((tables, tables), parted[:0])
     where = np.uint64(seed), np.uint64(first), size, np.uint64(year)
     _block(tables, *watched, *where, _EVERY, new_lanes(), counts, cells, noted)
-    return Endings(cells, counts, parted)
+    return into
 
 
 def replayed(
@@ -188,6 +202,7 @@ def replayed(
     seed: int,
     first: int,
     year: int = 0,
+    into: NDArray[np.uint16] | None = None,
 ) -> NDArray[np.uint16]:
     """Return `cells` with the endings of the `chosen` trajectories as they are under `tables`.
 
@@ -197,8 +212,11 @@ def replayed(
         Endings of the trajectories from `first` on, shape (size,).
     chosen
         Which of them to play again, as offsets from `first`.
+    into
+        Memory for what is returned, shape (size,); fresh if not given.
     """
-    found = cells.copy()
+    found = np.empty_like(cells) if into is None else into
+    found[:] = cells
     layout = wide.laid_out(tables) if chosen.size >= _FEW else None
     if layout is not None:
         order = np.sort(chosen) if (chosen[1:] < chosen[:-1]).any() else chosen
@@ -211,11 +229,19 @@ def replayed(
     return found
 
 
-def parted_by(parted: NDArray[np.uint8], rival: int) -> NDArray[np.uint32]:
-    """Return the offsets of the trajectories in which a rival (0 the protégé's, 1 the defender's) parts."""
+def parted_by(
+    parted: NDArray[np.uint8], rival: int, *, into: NDArray[np.uint32] | None = None
+) -> NDArray[np.uint32]:
+    """Return the offsets of the trajectories in which a rival (0 the protégé's, 1 the defender's) parts.
+
+    Parameters
+    ----------
+    into
+        Memory to write them into, :data:`BEYOND` longer than `parted` at least; fresh if not given.
+    """
+    found = np.empty(parted.size + BEYOND, np.uint32) if into is None else into
     if vectors.AVAILABLE:
-        return wide.positions(parted, 1 << rival)
-    found = np.empty(parted.size, np.uint32)
+        return wide.positions(parted, 1 << rival, found)
     return found[: _positions(parted, np.uint8(1 << rival), found)]
 
 

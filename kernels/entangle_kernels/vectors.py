@@ -28,6 +28,9 @@ _BYTE: Final = ir.IntType(8)
 _INT: Final = ir.IntType(64)
 
 
+#: Elements that a store of a whole register may reach beyond the last lane that counts.
+BEYOND: Final = 64
+
 #: Whether compiled code is off, and no code can be written.
 INTERPRETED: Final = bool(_CONFIG.DISABLE_JIT)
 

@@ -72,6 +72,7 @@ from entangle_kernels.memory import aligned
 from entangle_kernels.philox import ENTRY, TYPES, philox
 from entangle_kernels.quantise import Tables
 from entangle_kernels.vectors import (
+    BEYOND,
     Vector,
     data,
     every,
@@ -184,6 +185,8 @@ class Room(NamedTuple):
         Cells of the crises that ended in a round, and their keys.
     parting
         Disputes that stay quiet and would not, were the protégé its rival.
+    few
+        Those to be played, where not all are, by offset in the batch.
     cells, parted
         By offset in the batch.
     address
@@ -201,6 +204,7 @@ class Room(NamedTuple):
     over: NDArray[np.uint16]
     over_keys: NDArray[np.uint32]
     parting: NDArray[np.uint32]
+    few: NDArray[np.uint32]
     cells: NDArray[np.uint16]
     parted: NDArray[np.uint8]
     address: NDArray[np.uint32]
@@ -224,7 +228,7 @@ def _room(rounds: int) -> Room:
 
 
 def _new_room(rounds: int) -> Room:
-    most = BATCH + 64  # stores of a whole register may reach beyond the last lane
+    most = BATCH + BEYOND
     return Room(
         keys=aligned((most,), np.uint32),
         now=aligned((most,), np.uint16),
@@ -232,6 +236,7 @@ def _new_room(rounds: int) -> Room:
         over=aligned((most,), np.uint16),
         over_keys=aligned((most,), np.uint32),
         parting=aligned((most,), np.uint32),
+        few=aligned((most,), np.uint32),
         cells=aligned((most,), np.uint16),
         parted=aligned((most,), np.uint8),
         address=aligned((rounds + 2, _ADDRESS), np.uint32),
@@ -929,6 +934,7 @@ def simulate(
     chosen: NDArray[np.uint32] = _EVERY,
     cells: NDArray[np.uint16] = _NO_CELLS,
     parted: NDArray[np.uint8] = _NO_PARTS,
+    counts: NDArray[np.int64] | None = None,
 ) -> NDArray[np.int64]:
     """Return how many of the disputes ended in each way; as :func:`entangle_kernels.crisis.simulate`.
 
@@ -940,8 +946,11 @@ def simulate(
         Offsets from `first`, ascending: play these alone, and count nothing.
     cells, parted
         Where to write them down, if not empty, by offset from `first`.
+    counts
+        What to add to; zeros if not given.
     """
-    counts = np.zeros(CELLS if chosen.size == 0 else (2, 2, 1, 1, 1), np.int64)
+    if counts is None:
+        counts = np.zeros(CELLS if chosen.size == 0 else (2, 2, 1, 1, 1), np.int64)
     where = np.uint64(seed), np.uint64(first), size, np.uint64(year)
     if theirs is None:
         theirs = Watch(False, layout.moves, layout.votes, tables.cut, tables.cut)
@@ -955,7 +964,7 @@ def _block(tables, layout, watch, seed, first, size, year, chosen, room, counts,
     done = listed = np.int64(0)
     sums = room.sums
     noting = cells.size > 0
-    few = np.empty(BATCH + 64 if chosen.size > 0 else 0, np.uint32)
+    few = room.few if chosen.size > 0 else room.few[:0]
     while done < size:
         base = first + np.uint64(done)
         n = min(BATCH, size - done)
@@ -1046,9 +1055,8 @@ def _enter(tables, layout, watch, base, n, few, room, counts):  # type: ignore[n
     return kept
 
 
-def positions(parted: NDArray[np.uint8], bit: int) -> NDArray[np.uint32]:
-    """Return where a bit is set, ascending."""
-    found = np.empty(parted.size + 16, np.uint32)
+def positions(parted: NDArray[np.uint8], bit: int, found: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Return the part of `found` that now tells where a bit is set, ascending."""
     return found[: _positions(parted, np.uint8(bit), found)]
 
 
