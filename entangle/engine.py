@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from entangle.result import Result
     from entangle.study import Study
 
-#: Most blocks in one task: about 8 million trajectories, a tenth of a second or more for each world.
-_MOST_BLOCKS: Final = 128
+#: Most blocks in one task, over all worlds: a fifth of a second or more.
+_MOST_BLOCKS: Final = 1024
 
 
 @dataclass

@@ -7,7 +7,7 @@ alone, never at whatever happens to be done (see :mod:`entangle.until`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -62,24 +62,18 @@ def played(
         if progress is not None:
             progress(done, blocks)
 
-    if keeper is None:
-        missing: Iterator[tuple[int, int]] = iter([(first, stop)])
-    else:
+    missing = [(first, stop)]
+    if keeper is not None:
         from entangle.journal.kept import gaps
 
         spans = keeper.spans(first, stop)
-        missing = gaps(spans, first, stop)
+        missing = list(gaps(spans, first, stop))
         for span in spans:
             yield Task(seed, span.first, span.size), keeper.read(span, work)
         if spans:
             tell(sum(span.size for span in spans))
-    count = worker_count(executor, workers)
-    step = block * task_blocks(blocks, work.most, count)
-    tasks = (
-        Task(seed, start, min(step, end - start))
-        for begin, end in missing
-        for start in range(begin, end, step)
-    )
+    cut = spans_of_tasks(missing, block, work.most, worker_count(executor, workers))
+    tasks = (Task(seed, start, end - start) for start, end in cut)
     stream = completed(work.function, work.shared, tasks, executor=executor, workers=workers)
     with closing(_advised(stream, keeper)) as advised:  # an interrupt withdraws what has not begun
         for task, part in advised:
@@ -89,9 +83,25 @@ def played(
             tell(task.size)
 
 
-def task_blocks(blocks: int, most: int, workers: int) -> int:
-    """Return how many blocks a task has: enough to be worth sending, so few that nobody idles at the end."""
-    return min(max(blocks // (8 * workers), 1), most)
+def spans_of_tasks(
+    missing: Sequence[tuple[int, int]], block: int, most: int, workers: int
+) -> Iterator[tuple[int, int]]:
+    """Yield from where to before where each task goes.
+
+    A task has a share of what is left, so that nobody idles at the end, but not less than is worth sending,
+    nor more than `most` blocks (guided self-scheduling; Polychronopoulos & Kuck 1987, IEEE Transactions on
+    Computers 36: 1425-1439).
+    """
+    left = sum(-(-(end - begin) // block) for begin, end in missing)
+    least = max(left // (16 * workers), 1)
+    for begin, end in missing:
+        start = begin
+        while start < end:
+            blocks = min(max(left // (4 * workers), least), most)
+            stop = min(start + blocks * block, end)
+            yield start, stop
+            left -= -(-(stop - start) // block)
+            start = stop
 
 
 def _advised(

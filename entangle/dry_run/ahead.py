@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from entangle.dry_run.measuring import median, timed
 from entangle.files import write_whole
-from entangle.playing import task_blocks
+from entangle.playing import spans_of_tasks
 
 if TYPE_CHECKING:
     from entangle.shards import Shard
@@ -59,8 +59,7 @@ class Ahead(NamedTuple):
 
     def tasks(self, most: int, workers: int) -> int:
         """Return in how many tasks it is played, of at most so many blocks; see :mod:`entangle.playing`."""
-        step = self.block * task_blocks(-(-self.number // self.block), most, workers)
-        return sum(-(-(stop - first) // step) for first, stop in self.gaps)
+        return sum(1 for _ in spans_of_tasks(self.gaps, self.block, most, workers))
 
     def until(self, stop: int) -> Ahead:
         """Return the same for a run that ends before unit `stop`."""

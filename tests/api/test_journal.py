@@ -157,7 +157,7 @@ def test_what_is_missing_is_played_and_nothing_else(kind, whole, tmp_path, playe
 def test_blocks_may_be_cut_otherwise_by_whoever_goes_on(whole, tmp_path):
     journal = tmp_path / "journal"
     with pytest.raises(KeyboardInterrupt):
-        run("disputes", journal=journal, workers=1, progress=stop_after(4))
+        run("disputes", journal=journal, workers=2, progress=stop_after(4))
     assert len(files(journal)) == 4
 
     _, plan, _ = engine.prepared(asked("disputes"))
