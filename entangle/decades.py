@@ -16,15 +16,15 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from entangle.attribution import COUNTERFACTUALS
 from entangle.between import between
 from entangle.contexts import SolvedContexts, solve_contexts
 from entangle.digests import Digests, Words, hashed
+from entangle.exact_sums import ExactSums
 from entangle.executors import Task, worker_count, writable
 from entangle.expectations import EVENTS
 from entangle.outlook import outlook
@@ -53,8 +53,6 @@ RULES: Final = COUNTERFACTUALS[:2]
 #: What is floating in a census.
 FLOATING: Final = ("yearly", "passage", "strength")
 _WHOLE: Final = tuple(name for name in Census._fields if name not in (*FLOATING, "ever"))
-#: A double is a whole multiple of 2 to the power of minus this.
-_FINEST: Final = 1074
 
 
 class Played(NamedTuple):
@@ -253,12 +251,14 @@ def play(plan: Plan, seed: int, first: int, size: int) -> Part:
     asked = [Questions(HAPPENED, HELD, GIVEN, own.expected, own.strength) for own in plan.pacts]
     counts = [nothing(own, size=size, years=plan.years) for own in plan.pacts]
     products = np.zeros((len(plan.pacts), histories.LEVELS, plan.years), np.int64)
+    room = [histories.empty(min(size, histories.BATCH), plan.years) for _ in plan.pacts]
     for start in range(0, size, histories.BATCH):
         which = {"seed": seed, "first": first + start}
         number = min(histories.BATCH, size - start)
+        into = room if number == room[0].steadfast.size else [None for _ in plan.pacts]
         kept = [
-            histories.record(own.contexts, own.peace, **which, size=number, years=plan.years)
-            for own in plan.pacts
+            histories.record(own.contexts, own.peace, **which, size=number, years=plan.years, into=mine)
+            for own, mine in zip(plan.pacts, into, strict=True)
         ]
         for i, (own, questions, found) in enumerate(zip(plan.pacts, asked, counts, strict=True)):
             others = [histories.again(rival, kept[i], **which) for rival in own.rivals]
@@ -296,53 +296,32 @@ class Total:
 
     def __init__(self) -> None:
         self._whole: Part | None = None
-        self._floating: list[dict[str, NDArray[np.object_]]] = []
+        self._floating: list[dict[str, ExactSums]] = []
 
     def add(self, part: Part) -> None:
         """Add the sums of a block."""
-        floating = [{name: _exactly(getattr(own, name)) for name in FLOATING} for own in part.counts]
         if self._whole is None:
-            self._whole, self._floating = part, floating
-            return
-        counts = [
-            mine._replace(**{name: getattr(mine, name) + getattr(theirs, name) for name in _WHOLE})
-            for mine, theirs in zip(self._whole.counts, part.counts, strict=True)
-        ]
-        for total, more in zip(self._floating, floating, strict=True):
+            self._whole = part
+            self._floating = [
+                {name: ExactSums(getattr(own, name).shape) for name in FLOATING} for own in part.counts
+            ]
+        else:
+            counts = [
+                mine._replace(**{name: getattr(mine, name) + getattr(theirs, name) for name in _WHOLE})
+                for mine, theirs in zip(self._whole.counts, part.counts, strict=True)
+            ]
+            self._whole = Part(
+                tuple(counts), self._whole.shared + part.shared, self._whole.products + part.products
+            )
+        for total, own in zip(self._floating, part.counts, strict=True):
             for name in FLOATING:
-                total[name] = total[name] + more[name]
-        self._whole = Part(
-            tuple(counts), self._whole.shared + part.shared, self._whole.products + part.products
-        )
+                total[name].add(getattr(own, name))
 
     def part(self) -> Part:
         """Return the sum; the floating sums are rounded here, once."""
         assert self._whole is not None
-        counts = [
-            own._replace(
-                yearly=_rounded(floating["yearly"]),
-                passage=_rounded(floating["passage"]),
-                strength=_rounded(floating["strength"]),
-            )
-            for own, floating in zip(self._whole.counts, self._floating, strict=True)
+        sums: list[dict[str, Any]] = [
+            {name: total[name].rounded() for name in FLOATING} for total in self._floating
         ]
+        counts = [own._replace(**found) for own, found in zip(self._whole.counts, sums, strict=True)]
         return self._whole._replace(counts=tuple(counts))
-
-
-def _exactly(values: Floats) -> NDArray[np.object_]:
-    """Return floats as whole multiples of the least float, which Python adds without rounding."""
-    mantissas, exponents = np.frexp(values.ravel())
-    # the least floats have fewer bits: nothing of a mantissa is lost by the shift to the right
-    shifts = exponents + (_FINEST - 53)
-    whole = np.empty(values.size, object)
-    whole[:] = [
-        int(m) << int(s) if s >= 0 else int(m) >> -int(s)
-        for m, s in zip(np.ldexp(mantissas, 53).astype(np.int64), shifts, strict=True)
-    ]
-    return whole.reshape(values.shape)
-
-
-def _rounded(whole: NDArray[np.object_]) -> Floats:
-    """Return the floats nearest to sums of what :func:`_exactly` returns."""
-    unit = 1 << _FINEST
-    return np.array([value / unit for value in whole.ravel()]).reshape(whole.shape)

@@ -57,8 +57,9 @@ QUIET: Final = 0xFFFF
 #: What a record holds of a year: see :class:`Record`.
 LEVELS: Final = 7
 EVENTS: Final = 9
-#: Histories whose years are taken together.
-BATCH: Final = 4096
+#: Histories whose years are taken together, so that what is kept of them stays near. Four times as many take
+#: 10 % longer, a quarter as many 20 %.
+BATCH: Final = 1024
 
 _HALF = np.uint64(32)
 _BY_CORNER: Final = CELLS[2] * CELLS[3] * CELLS[4]
@@ -89,7 +90,23 @@ class Record(NamedTuple):
     steadfast: NDArray[np.uint8]
 
 
-def record(contexts: Contexts, peace: Peace, *, seed: int, first: int, size: int, years: int) -> Record:
+def empty(size: int, years: int) -> Record:
+    """Return memory for a number of histories, all 0."""
+    return Record(
+        np.zeros((size, years, LEVELS)), np.zeros((size, years, EVENTS), np.int32), np.zeros(size, np.uint8)
+    )
+
+
+def record(
+    contexts: Contexts,
+    peace: Peace,
+    *,
+    seed: int,
+    first: int,
+    size: int,
+    years: int,
+    into: Record | None = None,
+) -> Record:
     """Return the histories `first` ... `first + size - 1` whole.
 
     Parameters
@@ -102,10 +119,10 @@ def record(contexts: Contexts, peace: Peace, *, seed: int, first: int, size: int
         Number of histories.
     years
         Length of each.
+    into
+        Memory for what is returned; fresh if not given.
     """
-    kept = Record(
-        np.zeros((size, years, LEVELS)), np.zeros((size, years, EVENTS), np.int32), np.zeros(size, np.uint8)
-    )
+    kept = empty(size, years) if into is None else into
     lanes = crisis.new_lanes()
     for start in range(0, size, BATCH):
         stop = min(start + BATCH, size)
