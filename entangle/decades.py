@@ -105,11 +105,20 @@ class Part(NamedTuple):
         How often two pacts had an event in the same history, for pairs a <= b, shape (pacts, pacts, 64).
     products
         Sum of the products of each level under a pact and without any, shape (pacts, levels, years).
+    digests
+        Of the block, shape (1, 1); of several, the sum.
     """
 
     counts: tuple[Census, ...]
     shared: Counts
     products: Counts
+    digests: Words
+
+    @classmethod
+    def of(cls, counts: tuple[Census, ...], shared: Counts, products: Counts) -> Part:
+        """Return a block with its digest."""
+        arrays = [getattr(own, name) for own in counts for name in (*_WHOLE, *FLOATING)]
+        return cls(counts, shared, products, np.array([[hashed(*arrays, shared, products)]], np.uint64))
 
 
 class Timing(NamedTuple):
@@ -179,7 +188,7 @@ def count_histories(
             for task, part in stream:
                 arrived = time.perf_counter()
                 total.add(part)
-                digests.add(task.first // BLOCK, digest_of(part))
+                digests.add(task.first // BLOCK, part.digests)
                 merging += time.perf_counter() - arrived
     timing = Timing(solved_at - began, time.perf_counter() - solved_at, merging)
     return Histories(total.part(), solved, empty, number, digests, timing)
@@ -266,7 +275,7 @@ def play(plan: Plan, seed: int, first: int, size: int) -> Part:
             products[i] += kernel.products(kept[i], kept[plan.none])
     shared = tally.common_bits(np.stack([found.ever for found in counts]))
     none = np.empty(0, np.uint64)
-    return Part(tuple(found._replace(ever=none) for found in counts), shared, products)
+    return Part.of(tuple(found._replace(ever=none) for found in counts), shared, products)
 
 
 def ready(study: Study, name: str, solved: SolvedContexts, workers: int | None) -> Played:
@@ -280,12 +289,6 @@ def blocks(seed: int, number: int) -> Iterator[Task]:
     """Yield the tasks of a number of histories."""
     for first in range(0, number, BLOCK):
         yield Task(seed, first, min(BLOCK, number - first))
-
-
-def digest_of(part: Part) -> Words:
-    """Return the digest of a block, shape (1, 1)."""
-    arrays = [getattr(own, name) for own in part.counts for name in (*_WHOLE, *FLOATING)]
-    return np.array([[hashed(*arrays, part.shared, part.products)]], np.uint64)
 
 
 # -- merging ---------------------------------------------------------------------------------------
@@ -310,9 +313,8 @@ class Total:
                 mine._replace(**{name: getattr(mine, name) + getattr(theirs, name) for name in _WHOLE})
                 for mine, theirs in zip(self._whole.counts, part.counts, strict=True)
             ]
-            self._whole = Part(
-                tuple(counts), self._whole.shared + part.shared, self._whole.products + part.products
-            )
+            both = zip(self._whole[1:], part[1:], strict=True)
+            self._whole = Part(tuple(counts), *(mine + theirs for mine, theirs in both))
         for total, own in zip(self._floating, part.counts, strict=True):
             for name in FLOATING:
                 total[name].add(getattr(own, name))

@@ -119,7 +119,7 @@ class Histories:
             census.Census(**{name: arrays[f"{i}.{name}"] for name in self._names}, ever=none)
             for i in range(self.pacts)
         )
-        return decades.Part(counts, arrays["shared"], arrays["products"])
+        return decades.Part.of(counts, arrays["shared"], arrays["products"])
 
 
 class Draws:

@@ -325,7 +325,7 @@ def _histories(
     stream = completed(decades.play, plan, iter(tasks), executor=executor, workers=workers)
     with closing(stream):
         for done, (task, part) in enumerate(stream, start=1):
-            sums[task.first // size].add(0, decades.digest_of(part))
+            sums[task.first // size].add(0, part.digests)
             if progress is not None:
                 progress(done, len(tasks))
     wrong = [f"{i * size:,}" for i in chosen if sums[i].total()[0] != data.histories_digest.values[i]]

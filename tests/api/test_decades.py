@@ -120,7 +120,7 @@ def test_other_blocks_give_the_same_counts(
 def test_the_order_in_which_blocks_arrive_moves_no_bit(study: Study) -> None:
     draw = np.random.default_rng(3)
     parts = [
-        engine.Part((_random_census(draw),), np.zeros((1, 1, 64), np.int64), np.zeros((1, 7, 2), np.int64))
+        engine.Part.of((_random_census(draw),), np.zeros((1, 1, 64), np.int64), np.zeros((1, 7, 2), np.int64))
         for _ in range(30)
     ]
     sums = []
