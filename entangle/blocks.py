@@ -17,7 +17,7 @@ from entangle.digests import Words, digest
 from entangle.executors import writable
 from entangle.outcomes import OUTCOMES
 from entangle.questions import HAPPENED, LEFT, RIGHT
-from entangle_kernels import crisis, tally
+from entangle_kernels import crisis, tally, together
 from entangle_kernels.crisis import Rivals
 from entangle_kernels.exact import CELLS
 from entangle_kernels.quantise import Tables
@@ -164,6 +164,12 @@ def _block(plan: Plan, room: Room, counts: Counts, changed: Counts, **where: int
     """Play a block in every world, add to `counts` and `changed`, return how all ended in each world."""
     size, draw = where["size"], {"seed": where["seed"], "first": where["first"]}
     cells = room.cells[: len(plan.worlds) * size].reshape(-1, size)
+    ready = together.ready(plan.worlds, plan.rivals) if size >= crisis.MANY else None
+    if ready is not None:
+        into_all = {"words": HAPPENED, "counts": counts, "changed": changed, "cells": cells}
+        for _ in together.endings(ready, **where, **into_all):
+            pass
+        return cells
     for world, (table, rivals) in enumerate(zip(plan.worlds, plan.rivals, strict=True)):
         into = crisis.Endings(cells[world], counts[world], room.parted[:size])
         crisis.endings(table, **where, rivals=rivals, into=into)

@@ -39,7 +39,7 @@ from entangle_kernels.vectors import BEYOND
 #: Disputes side by side: their lanes take 300 KB. A quarter as many cost 10 % of the speed.
 _LANES: Final = 4096
 #: Disputes, and chosen ones, from which on laying out tables for vector instructions is worth while.
-_MANY, _FEW = 4096, 1024
+MANY, _FEW = 4096, 1024
 
 _HALF = np.uint64(32)
 _STATE = np.uint32(STATE_MASK)
@@ -131,7 +131,7 @@ def simulate(tables: Tables, *, seed: int, first: int, size: int, year: int = 0)
     array of shape :data:`entangle_kernels.exact.CELLS`
         Counts, summing to `size`.
     """
-    layout = wide.laid_out(tables) if size >= _MANY else None
+    layout = wide.laid_out(tables) if size >= MANY else None
     if layout is not None:
         return wide.simulate(tables, layout, seed=seed, first=first, size=size, year=year)
     return simulate_plainly(tables, seed=seed, first=first, size=size, year=year)
@@ -168,7 +168,7 @@ def endings(
     if into is None:
         into = Endings(np.empty(size, np.uint16), np.zeros(CELLS, np.int64), np.empty(size, np.uint8))
     cells, counts, parted = into
-    layout = wide.laid_out(tables) if size >= _MANY else None
+    layout = wide.laid_out(tables) if size >= MANY else None
     ready = wide.watch(tables, layout, rivals) if layout is not None else None
     if ready is not None:
         own, theirs = ready

@@ -75,7 +75,7 @@ def changes(
         Trajectories in which the bit is set in the first world only, and in the second world only.
     """
     found = np.zeros((2, BITS), np.int64)
-    _changes(cells, others, chosen, words, found)
+    add_changes(cells, others, chosen, words, found)
     return found
 
 
@@ -207,7 +207,8 @@ def add_bits(words, count):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _changes(cells, others, chosen, words, found):  # type: ignore[no-untyped-def]
+def add_changes(cells, others, chosen, words, found):  # type: ignore[no-untyped-def]
+    """Do as :func:`changes` does, and add to `found`."""
     one = np.empty(_LONG, np.uint64)
     other = np.empty(_LONG, np.uint64)
     counts = np.zeros((8, 8), np.uint64)

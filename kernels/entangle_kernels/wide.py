@@ -96,9 +96,9 @@ MOST_TYPES: Final = 8
 # A key on entry: these bits, and the offset in the batch. From then on it has each actor's own 5 bits (scope,
 # estimate, type) in the place of all that, so that one shift finds them.
 ORIGIN, SCOPE = 31, 30
-_OFFSET: Final = BATCH - 1
-_SET: Final = (15, 20, 25)
-_PARTED: Final = 30  # which rivals have chosen otherwise: the protégé's, the defender's
+OFFSET: Final = BATCH - 1
+SET: Final = (15, 20, 25)
+PARTED: Final = 30  # which rivals have chosen otherwise: the protégé's, the defender's
 _OWN_SCOPE, _OWN_ESTIMATE = 4, 3
 
 # What changes: state (7), marks (4), in scope (1), arose for the protégé (1), how it ended (3).
@@ -131,7 +131,9 @@ _ADDING: Final = np.array(
 #: Counters of each cell, so that one need not wait for another's sum.
 SUMS: Final = 2
 _CELLS: Final = int(np.prod(CELLS))
-_BY_PLACE: Final = _CELLS // 4
+BY_PLACE: Final = _CELLS // 4
+#: Counters that are looked at together.
+_LINE: Final = 256
 
 #: This thread's room, and the layouts of the last tables: fresh memory and laying out take time.
 _OWN = threading.local()
@@ -139,7 +141,7 @@ _KNOWN: dict[tuple[int, int], tuple[Tables, Layout | None]] = {}
 _MOST_KNOWN: Final = 64
 
 _M0, _M1 = 0xD2511F53, 0xCD9E8D57
-_HALF: Final = 0xFFFFFFFF
+HALF: Final = 0xFFFFFFFF
 _ADDRESS: Final = 24
 _INT: Final = ir.IntType(64)
 
@@ -190,7 +192,7 @@ class Room(NamedTuple):
     cells, parted
         By offset in the batch.
     address
-        Rows of :func:`_addresses`.
+        Rows of :func:`addresses`.
     halves, places, found, theirs, wide, wide_theirs, after, unsure
         Of a tile in the middle of a round: words, places of thresholds, thresholds of the challenger or the
         protégé and of its rival, of the defender and of its rival, what has changed, flags.
@@ -219,7 +221,7 @@ class Room(NamedTuple):
     sums: NDArray[np.uint32]
 
 
-def _room(rounds: int) -> Room:
+def room_for(rounds: int) -> Room:
     """Return this thread's room for a batch of crises of so many rounds."""
     room: Room | None = getattr(_OWN, "room", None)
     if room is None or room.address.shape[0] < rounds + 2:
@@ -319,9 +321,9 @@ def _bounds(tables: Tables) -> NDArray[np.uint32]:
     found = aligned((11, 16), np.uint32)
     sets = tables.types * tables.estimates
     for i, words in enumerate((tables.origin, tables.scope)):
-        found[0, i], found[0, 2 + i] = (int(words) - 1) & _HALF, words > 0
+        found[0, i], found[0, 2 + i] = (int(words) - 1) & HALF, words > 0
     found[1, :4] = tables.enter.reshape(4, sets).min(axis=1)
-    found[2, : tables.types] = (tables.hit - np.uint64(1)) & np.uint64(_HALF)
+    found[2, : tables.types] = (tables.hit - np.uint64(1)) & np.uint64(HALF)
     found[3, : tables.types] = (tables.hit > 0) & (tables.estimates == 2)
     found[4:8, :sets] = tables.enter.reshape(4, sets)
     for place in range(4):
@@ -365,13 +367,13 @@ _tuple: Any = types.UniTuple
 
 
 @jit
-def _addresses(address, high, year, rounds, seed):  # type: ignore[no-untyped-def]
+def addresses(address, high, year, rounds, seed):  # type: ignore[no-untyped-def]
     """Fill in what is the same for all trajectories whose indices have the upper half `high` in common.
 
     That is the round keys, and what the first three rounds make of the year and the purpose. The rows are the
     rounds of the crisis, then the entry, then the types.
     """
-    half, mask = np.uint64(32), np.uint64(_HALF)
+    half, mask = np.uint64(32), np.uint64(HALF)
     for row in range(rounds + 2):
         at = address[row]
         purpose = np.uint64(row)
@@ -390,7 +392,7 @@ def _addresses(address, high, year, rounds, seed):  # type: ignore[no-untyped-de
         at[3] = (left & mask) ^ at[16]
 
 
-def _philox(builder: Any, address: Any, low: Vector) -> list[Vector]:
+def philox_of(builder: Any, address: Any, low: Vector) -> list[Vector]:
     """Return the four words of 16 trajectories, given the lower halves of their indices.
 
     Products of 32 bits fill 64. The even lanes are multiplied where they are, the odd ones a half further
@@ -401,7 +403,7 @@ def _philox(builder: Any, address: Any, low: Vector) -> list[Vector]:
         return load_every(builder, address, i, 32, 16).as_lanes(64)
 
     def times(x: Vector, factor: int) -> Vector:
-        return (x & _HALF) * factor
+        return (x & HALF) * factor
 
     even = low.as_lanes(64)
     ways = []
@@ -440,7 +442,7 @@ def _arise(typingctx, i, n, base, chosen, some_chosen, address, bounds, keys, wo
     """Draw how 32 disputes arise, and keep those that might open; count by place."""
 
     def emit(context, b, signature, values):  # type: ignore[no-untyped-def]
-        i, n, base, chosen, some_chosen, address, bounds, keys, words, cells, maybe = _values(
+        i, n, base, chosen, some_chosen, address, bounds, keys, words, cells, maybe = values_of(
             context, b, signature, values
         )
         lowest = load(b, bounds, 16, 32, 16)
@@ -449,9 +451,9 @@ def _arise(typingctx, i, n, base, chosen, some_chosen, address, bounds, keys, wo
         offset = []
         for j in range(2):
             one_by_one = every(b, b.trunc(i, ir.IntType(32)), 16) + lanes(b, range(16 * j, 16 * j + 16), 32)
-            listed = load(b, chosen, _plus(b, i, 16 * j), 32, 16)
+            listed = load(b, chosen, plus(b, i, 16 * j), 32, 16)
             offset.append(Vector(b, b.select(some_chosen, listed.value, one_by_one.value)))
-        drawn = [_philox(b, address, some_ + every(b, base, 16)) for some_ in offset]
+        drawn = [philox_of(b, address, some_ + every(b, base, 16)) for some_ in offset]
         valid = first_lanes(b, b.sub(n, i), 32)
         found = []
         for j, w in enumerate(drawn):
@@ -463,7 +465,7 @@ def _arise(typingctx, i, n, base, chosen, some_chosen, address, bounds, keys, wo
             may = (w[2] > (key >> SCOPE).looked_up(lowest)) & here
             store(b, keys, maybe, key.packed(may))
             store(b, words, maybe, w[2].packed(may))
-            store(b, cells, _plus(b, i, 16 * j), ((key >> SCOPE) * _BY_PLACE).narrowed(16))
+            store(b, cells, plus(b, i, 16 * j), ((key >> SCOPE) * BY_PLACE).narrowed(16))
             maybe = b.add(maybe, may.number())
             found.append((theirs, inside, theirs & inside))
         counts = [maybe, *(first.joined(second).number() for first, second in zip(*found, strict=True))]
@@ -480,46 +482,30 @@ def _open(typingctx, i, n, base, number, address, bounds, keys, words, now, kept
     """
 
     def emit(context, b, signature, values):  # type: ignore[no-untyped-def]
-        i, n, base, number, address, bounds, keys, words, now, kept, parting, parts = _values(
+        i, n, base, number, address, bounds, keys, words, now, kept, parting, parts = values_of(
             context, b, signature, values
         )
-        keys_ = [load(b, keys, _plus(b, i, 16 * j), 32, 16) for j in range(2)]
-        drawn = [_philox(b, address, (key & _OFFSET) + every(b, base, 16)) for key in keys_]
-        k = every(b, number, 8) & _HALF
+        keys_ = [load(b, keys, plus(b, i, 16 * j), 32, 16) for j in range(2)]
+        drawn = [philox_of(b, address, (key & OFFSET) + every(b, base, 16)) for key in keys_]
+        k = every(b, number, 8) & HALF
         shift = every(b, b.trunc(number, ir.IntType(32)), 16)
         valid = first_lanes(b, b.sub(n, i), 32)
 
         def row(place: int) -> Vector:
             return load(b, bounds, 16 * place, 32, 16)
 
-        def kind(word: Vector) -> Vector:
-            even = word.as_lanes(64)
-            p, q = ((x & _HALF) * k for x in (even, even >> 32))
-            return p.as_lanes(32).mixed(q.as_lanes(32), [j + 16 if j % 2 else j + 1 for j in range(16)])
-
         rows = [row(place) for place in range(11)]
-        said = [load(b, words, _plus(b, i, 16 * j), 32, 16) for j in range(2)]
+        said = [load(b, words, plus(b, i, 16 * j), 32, 16) for j in range(2)]
         found = []
         for j, (key, w) in enumerate(zip(keys_, drawn, strict=True)):
-            challenger, protege, defender = (kind(word) for word in w[:3])
-            sharp = (w[3] <= challenger.looked_up(rows[2])) & challenger.looked_up(rows[3]).differs(0)
+            challenger, protege, defender = (kind_of(word, k) for word in w[:3])
             theirs, inside = key.has(1 << ORIGIN), key.has(1 << SCOPE)
-            opener = (protege + shift).where(sharp, protege).where(theirs, challenger)
-            at = (opener + 16).where(inside, opener)
-            cut = at.looked_up(rows[6], rows[7]).where(theirs, at.looked_up(rows[4], rows[5]))
             here = valid.part(16 * j, 16)
-            opens = (said[j] > cut) & here
-            # the protégé's rival might have done otherwise
-            otherwise = (said[j] > at.looked_up(rows[9], rows[10])) & theirs & here
-            otherwise = otherwise.differs(opens & theirs)
-            # scope and estimate in the bits of all three
-            thrice = sum(1 << shift for shift in _SET)
-            offset = key & _OFFSET
-            offset = (offset | (thrice << _OWN_SCOPE)).where(inside, offset)
-            offset = (offset | (thrice << _OWN_ESTIMATE)).where(sharp, offset)
-            offset = (offset | (1 << _PARTED)).where(otherwise, offset)
-            own = (challenger << _SET[0]) | (protege << _SET[1]) | (defender << _SET[2])
-            store(b, keys, kept, (offset | own).packed(opens))
+            own, opens, otherwise = opening(
+                rows, shift, (challenger, protege), (said[j], w[3]), (theirs, inside), here
+            )
+            own = own | (challenger << SET[0]) | (protege << SET[1]) | (defender << SET[2])
+            store(b, keys, kept, ((key & OFFSET) | own).packed(opens))
             store(b, now, kept, (key >> SCOPE).looked_up(rows[8]).narrowed(16).packed(opens))
             kept = b.add(kept, opens.number())
             quiet = otherwise & ~opens
@@ -533,11 +519,61 @@ def _open(typingctx, i, n, base, number, address, bounds, keys, words, now, kept
     return result(i, n, base, number, address, bounds, keys, words, now, kept, parting, parts), emit
 
 
-def _plus(builder: Any, position: Any, number: int) -> Any:
+def kind_of(word: Vector, number: Vector) -> Vector:
+    """Return the type that a word gives, of as many as every lane of 64 bits says."""
+    even = word.as_lanes(64)
+    p, q = ((x & HALF) * number for x in (even, even >> 32))
+    return p.as_lanes(32).mixed(q.as_lanes(32), [j + 16 if j % 2 else j + 1 for j in range(16)])
+
+
+def opening(
+    rows: list[Vector],
+    shift: Vector,
+    types: tuple[Vector, Vector],
+    words: tuple[Vector, Vector],
+    place: tuple[Vector, Vector],
+    here: Vector,
+) -> tuple[Vector, Vector, Vector]:
+    """Return what disputes add to their keys, which of them open, and in which the protégé's rival parts.
+
+    Parameters
+    ----------
+    rows
+        `bounds` of the layout.
+    shift
+        Number of types.
+    types
+        Of challenger and protégé.
+    words
+        What decides whether a crisis opens, and the estimate.
+    place
+        Whether they arose for the protégé, and inside the treaty area.
+    here
+        Which lanes are disputes.
+    """
+    (challenger, protege), (said, guess), (theirs, inside) = types, words, place
+    sharp = (guess <= challenger.looked_up(rows[2])) & challenger.looked_up(rows[3]).differs(0)
+    opener = (protege + shift).where(sharp, protege).where(theirs, challenger)
+    at = (opener + 16).where(inside, opener)
+    cut = at.looked_up(rows[6], rows[7]).where(theirs, at.looked_up(rows[4], rows[5]))
+    opens = (said > cut) & here
+    # the protégé's rival might have done otherwise
+    otherwise = (said > at.looked_up(rows[9], rows[10])) & theirs & here
+    otherwise = otherwise.differs(opens & theirs)
+    # scope and estimate in the bits of all three
+    thrice = sum(1 << bit for bit in SET)
+    none = challenger & 0
+    own = (none | (thrice << _OWN_SCOPE)).where(inside, none)
+    own = (own | (thrice << _OWN_ESTIMATE)).where(sharp, own)
+    return (own | (1 << PARTED)).where(otherwise, own), opens, otherwise
+
+
+def plus(builder: Any, position: Any, number: int) -> Any:
+    """Return a position further on."""
     return builder.add(position, ir.Constant(_INT, number))
 
 
-def _values(context: Any, builder: Any, signature: Any, values: Any) -> list[Any]:
+def values_of(context: Any, builder: Any, signature: Any, values: Any) -> list[Any]:
     """Return an intrinsic's arguments: numbers as they are, of arrays where their elements lie."""
     return [
         data(context, builder, kind, value) if isinstance(kind, types.Array) else value
@@ -549,6 +585,12 @@ def _values(context: Any, builder: Any, signature: Any, values: Any) -> list[Any
 # Each step is a loop of its own over a tile of lanes, so that the look-ups of one register overlap with the
 # next's; in one loop over all steps they hardly do. Thresholds are fetched one by one: the processor's gather
 # takes longer, and nothing runs beside it.
+
+
+def flags_at(builder: Any, flags: Any, at: Any, row: int = 0) -> Any:
+    """Return where the flags of 32 lanes of a tile lie."""
+    offset = builder.add(builder.lshr(at, ir.Constant(_INT, 3)), ir.Constant(_INT, row * TILE // 8))
+    return builder.bitcast(builder.gep(flags, [offset]), ir.IntType(32).as_pointer())
 
 
 class _Lanes:
@@ -589,32 +631,27 @@ class _Lanes:
         """Write down where the thresholds of an actor's next move lie in the table of the round."""
         state = self.now & (LIVE - 1)
         for j in range(2):
-            key = load(self.builder, keys, _plus(self.builder, i, 16 * j), 32, 16)
-            own = (key >> (_SET[actor] - 6)) & (31 << 6)
+            key = load(self.builder, keys, plus(self.builder, i, 16 * j), 32, 16)
+            own = (key >> (SET[actor] - 6)) & (31 << 6)
             place = own | state.part(16 * j, 16).widened(32)
-            store(self.builder, places, _plus(self.builder, self.at, 16 * j), place)
+            store(self.builder, places, plus(self.builder, self.at, 16 * j), place)
 
     def note(self, unsure: Any, *, first: bool) -> None:
         """Write down which lanes a half cannot decide, beside those of the stages before."""
-        pointer = self._flags(unsure)
+        pointer = flags_at(self.builder, unsure, self.at)
         word = self.builder.trunc(self.unsure.word(), ir.IntType(32))
         self.builder.store(word if first else self.builder.or_(self.builder.load(pointer), word), pointer)
 
     def part(self, unsure: Any, parts: Vector, rival: int, keys: Any, i: Any) -> None:
         """Mark the keys of lanes in which a rival chooses otherwise, and this is sure."""
         b = self.builder
-        before = b.bitcast(b.load(self._flags(unsure)), ir.VectorType(ir.IntType(1), 32))
+        before = b.bitcast(b.load(flags_at(self.builder, unsure, self.at)), ir.VectorType(ir.IntType(1), 32))
         parts = parts & ~(self.unsure | Vector(b, before)) & self.live
         for j in range(2):
-            place = _plus(b, i, 16 * j)
+            place = plus(b, i, 16 * j)
             key = load(b, keys, place, 32, 16)
-            marked = key | ((1 << rival) << _PARTED)
+            marked = key | ((1 << rival) << PARTED)
             store(b, keys, place, marked.where(parts.part(16 * j, 16), key))
-
-    def _flags(self, unsure: Any) -> Any:
-        b = self.builder
-        offset = b.lshr(self.at, ir.Constant(_INT, 3))
-        return b.bitcast(b.gep(unsure, [offset]), ir.IntType(32).as_pointer())
 
 
 @intrinsic
@@ -622,13 +659,13 @@ def _draw(typingctx, i, at, base, address, keys, now, words, places):  # type: i
     """Write the upper halves of the words of a round in 32 lanes, and where the first thresholds lie."""
 
     def emit(context, b, signature, values):  # type: ignore[no-untyped-def]
-        i, at, base, address, keys, now, words, places = _values(context, b, signature, values)
+        i, at, base, address, keys, now, words, places = values_of(context, b, signature, values)
         found = []
         for j in range(2):
-            key = load(b, keys, _plus(b, i, 16 * j), 32, 16)
-            found.append(_philox(b, address, (key & _OFFSET) + every(b, base, 16)))
+            key = load(b, keys, plus(b, i, 16 * j), 32, 16)
+            found.append(philox_of(b, address, (key & OFFSET) + every(b, base, 16)))
         for row, (first, second) in enumerate(zip(*found, strict=True)):
-            store(b, words, _plus(b, at, row * TILE), _tops(first, second))
+            store(b, words, plus(b, at, row * TILE), _tops(first, second))
         _Lanes(b, at, load(b, now, i, 16, 32), words, None).look(0, keys, i, places)
         return context.get_dummy_value()
 
@@ -640,7 +677,7 @@ def _fetch(typingctx, at, places, table, found):  # type: ignore[no-untyped-def]
     """Fetch 32 elements of a table, 32 or 64 bits each, from their places."""
 
     def emit(context, b, signature, values):  # type: ignore[no-untyped-def]
-        at, places, table, found = _values(context, b, signature, values)
+        at, places, table, found = values_of(context, b, signature, values)
         bits = signature.args[2].dtype.bitwidth
         kind = ir.IntType(bits)
 
@@ -649,11 +686,11 @@ def _fetch(typingctx, at, places, table, found):  # type: ignore[no-untyped-def]
             return b.bitcast(b.gep(base, [offset]), kind.as_pointer())
 
         for j in range(0, 32, 2):
-            offset = b.mul(_plus(b, at, j), ir.Constant(_INT, 4))
+            offset = b.mul(plus(b, at, j), ir.Constant(_INT, 4))
             two = b.load(b.bitcast(b.gep(places, [offset]), _INT.as_pointer()), align=4)
-            pair = b.and_(two, ir.Constant(_INT, _HALF)), b.lshr(two, ir.Constant(_INT, 32))
+            pair = b.and_(two, ir.Constant(_INT, HALF)), b.lshr(two, ir.Constant(_INT, 32))
             for k, place in enumerate(pair):
-                b.store(b.load(element(table, place)), element(found, _plus(b, at, j + k)))
+                b.store(b.load(element(table, place)), element(found, plus(b, at, j + k)))
         return context.get_dummy_value()
 
     return types.void(at, places, table, found), emit
@@ -665,7 +702,7 @@ def _mover(stage: int, end: int, up: int, *, watched: bool = False) -> Any:
     @intrinsic
     def move(typingctx, i, at, found, theirs, steps, keys, now, after, words, unsure, places):  # type: ignore[no-untyped-def]
         def emit(context, b, signature, values):  # type: ignore[no-untyped-def]
-            i, at, found, theirs, steps, keys, now, after, words, unsure, places = _values(
+            i, at, found, theirs, steps, keys, now, after, words, unsure, places = values_of(
                 context, b, signature, values
             )
             x = load(b, now, i, 16, 32) if stage == 0 else load(b, after, at, 16, 32)
@@ -673,7 +710,7 @@ def _mover(stage: int, end: int, up: int, *, watched: bool = False) -> Any:
             here.turn(stage)
 
             def choice(table: Any) -> tuple[Vector, Vector]:
-                first, second = (load(b, table, _plus(b, at, 16 * j), 32, 16) for j in range(2))
+                first, second = (load(b, table, plus(b, at, 16 * j), 32, 16) for j in range(2))
                 return here.below(_bottoms(first, second)), here.above(_tops(first, second))
 
             back, sharp = choice(found)
@@ -703,7 +740,7 @@ def _settler(*, watched: bool) -> Any:
     @intrinsic
     def settle(typingctx, i, at, found, theirs, nature, steps, keys, after, words, unsure):  # type: ignore[no-untyped-def]
         def emit(context, b, signature, values):  # type: ignore[no-untyped-def]
-            i, at, found, theirs, nature, steps, keys, after, words, unsure = _values(
+            i, at, found, theirs, nature, steps, keys, after, words, unsure = values_of(
                 context, b, signature, values
             )
             x = load(b, after, at, 16, 32)
@@ -713,7 +750,7 @@ def _settler(*, watched: bool) -> Any:
             def choice(table: Any) -> tuple[Vector, Vector, Vector]:
                 halves = []
                 for j in range(0, 32, 16):
-                    low, high = (load(b, table, _plus(b, at, j + k), 64, 8).as_lanes(32) for k in (0, 8))
+                    low, high = (load(b, table, plus(b, at, j + k), 64, 8).as_lanes(32) for k in (0, 8))
                     halves += [low.mixed(high, range(0, 32, 2)), low.mixed(high, range(1, 32, 2))]
                 back, sharp = _bottoms(halves[0], halves[2]), _tops(halves[0], halves[2])
                 return here.below(back), here.above(sharp), here.above(_bottoms(halves[1], halves[3]))
@@ -756,7 +793,7 @@ def _closer(*, noting: bool) -> Any:
         result = _tuple(types.int64, 2)
 
         def emit(context, b, signature, values):  # type: ignore[no-untyped-def]
-            i, n, at, last, keys, now, after, kept, over, over_keys, gone = _values(
+            i, n, at, last, keys, now, after, kept, over, over_keys, gone = values_of(
                 context, b, signature, values
             )
             x = load(b, after, at, 16, 32)
@@ -766,7 +803,7 @@ def _closer(*, noting: bool) -> Any:
             goes_on = ~x.has(_ENDED) & valid
             place, end, marks = (x >> _PLACE) & 3, x >> _END, (x >> _MARK) & (MARKS - 1)
             cell = (place * ENDS + end) * (STATES * MARKS) + (x & STATE_MASK) * MARKS + marks
-            key = [load(b, keys, _plus(b, i, 16 * j), 32, 16) for j in range(2)]
+            key = [load(b, keys, plus(b, i, 16 * j), 32, 16) for j in range(2)]
             store(b, over, gone, cell.packed(ended))
             store(b, now, kept, x.packed(goes_on))
             place, left = kept, gone
@@ -789,20 +826,93 @@ _close = _closer(noting=False)
 _close_noting = _closer(noting=True)
 
 
+class Forks(NamedTuple):
+    """Where lanes are copied to in which a rival parts.
+
+    Parameters
+    ----------
+    before
+        Of a tile: where either rival had parted before the round, flags, shape (2 * TILE / 32,).
+    keys0, now0, keys1, now1
+        Lanes of the protégé's rival and of the defender's: crises as they were before the round in which it
+        parted.
+    """
+
+    before: NDArray[np.uint32]
+    keys0: NDArray[np.uint32]
+    now0: NDArray[np.uint16]
+    keys1: NDArray[np.uint32]
+    now1: NDArray[np.uint16]
+
+
+@intrinsic
+def _remember(typingctx, i, at, keys, before):  # type: ignore[no-untyped-def]
+    """Write down in which of 32 lanes either rival has chosen otherwise already."""
+
+    def emit(context, b, signature, values):  # type: ignore[no-untyped-def]
+        i, at, keys, before = values_of(context, b, signature, values)
+        key = [load(b, keys, plus(b, i, 16 * j), 32, 16) for j in range(2)]
+        for rival in range(2):
+            first, second = (one.has(1 << (PARTED + rival)) for one in key)
+            word = b.trunc(first.joined(second).word(), ir.IntType(32))
+            b.store(word, flags_at(b, before, at, rival))
+        return context.get_dummy_value()
+
+    return types.void(i, at, keys, before), emit
+
+
+def _forker(rival: int) -> Any:
+    """Return the code that copies lanes for the rival of the protégé (0) or of the defender (1)."""
+
+    @intrinsic
+    def fork(typingctx, i, n, at, keys, now, before, forked_keys, forked_now, number):  # type: ignore[no-untyped-def]
+        """Copy the lanes of 32 in which it chose otherwise in this round; return how many it has by now."""
+
+        def emit(context, b, signature, values):  # type: ignore[no-untyped-def]
+            i, n, at, keys, now, before, forked_keys, forked_now, number = values_of(
+                context, b, signature, values
+            )
+            key = [load(b, keys, plus(b, i, 16 * j), 32, 16) for j in range(2)]
+            first, second = (one.has(1 << (PARTED + rival)) for one in key)
+            known = b.bitcast(b.load(flags_at(b, before, at, rival)), ir.VectorType(ir.IntType(1), 32))
+            parts = first.joined(second) & ~Vector(b, known) & first_lanes(b, b.sub(n, i), 32)
+            store(b, forked_now, number, load(b, now, i, 16, 32).packed(parts))
+            for j in range(2):
+                flags = parts.part(16 * j, 16)
+                store(b, forked_keys, number, key[j].packed(flags))
+                number = b.add(number, flags.number())
+            return number
+
+        return types.int64(i, n, at, keys, now, before, forked_keys, forked_now, number), emit
+
+    return fork
+
+
+_fork_protege = _forker(0)
+_fork_defender = _forker(1)
+
+
 @jit
-def _round(tables, layout, watch, t, n, base, year, seed, room, noting):  # type: ignore[no-untyped-def]
-    """Play a round in the first `n` lanes; return how many go on, and how many ended."""
+def play_round(tables, layout, watch, forks, t, n, base, year, seed, room, noting, one, other):  # type: ignore[no-untyped-def]
+    """Play a round in the first `n` lanes; return how many go on, and how many ended.
+
+    Unless `forks` is None, lanes in which a rival parts are copied to its own, of which it has `one` or
+    `other` by now: that is returned too.
+    """
     address, first, second, third = room.address[t], layout.moves[t, 0], layout.moves[t, 1], layout.votes[t]
     their_second, their_third = watch.moves[t, 1], watch.votes[t]
     steps, nature = layout.steps, layout.nature
     keys, now, after, over, over_keys = room.keys, room.now, room.after, room.over, room.over_keys
     words, places, unsure = room.halves, room.places, room.unsure
     found, theirs, wide, wide_theirs = room.found, room.theirs, room.wide, room.wide_theirs
-    low = np.uint32(base & np.uint64(_HALF))
+    low = np.uint32(base & np.uint64(HALF))
     last = np.uint16(STALEMATE << _END if t == tables.rounds - 1 else 0)
     kept = gone = np.int64(0)
     for start in range(0, n, TILE):
         size = min(TILE, n - start)
+        if forks is not None:
+            for at in range(0, size, 32):
+                _remember(start + at, at, keys, forks.before)
         for at in range(0, size, 32):
             _draw(start + at, at, low, address, keys, now, words, places)
         for at in range(0, size, 32):
@@ -834,6 +944,11 @@ def _round(tables, layout, watch, t, n, base, year, seed, room, noting):  # type
             if unsure[at >> 5] != 0:
                 some = np.uint64(unsure[at >> 5])
                 _exactly(tables, watch, t, start + at, n, at, some, base, year, seed, keys, now, after)
+        if forks is not None:
+            for at in range(0, size, 32):
+                i = start + at
+                one = _fork_protege(i, n, at, keys, now, forks.before, forks.keys0, forks.now0, one)
+                other = _fork_defender(i, n, at, keys, now, forks.before, forks.keys1, forks.now1, other)
         if noting:
             for at in range(0, size, 32):
                 kept, gone = _close_noting(
@@ -842,7 +957,7 @@ def _round(tables, layout, watch, t, n, base, year, seed, room, noting):  # type
         else:
             for at in range(0, size, 32):
                 kept, gone = _close(start + at, n, at, last, keys, now, after, kept, over, over_keys, gone)
-    return kept, gone
+    return kept, gone, one, other
 
 
 @jit
@@ -854,7 +969,7 @@ def _exactly(tables, watch, t, i, n, at, unsure, base, year, seed, keys, now, af
         if (unsure >> np.uint64(lane)) & np.uint64(1) == 0:
             continue
         key, was = np.int64(keys[i + lane]), np.int64(now[i + lane])
-        index[0] = base + np.uint64(key & _OFFSET)
+        index[0] = base + np.uint64(key & OFFSET)
         philox(index, year, np.uint64(t), seed, words)
         scope = (key >> (15 + _OWN_SCOPE)) & 1
         for stage in range(4):
@@ -881,7 +996,7 @@ def _exactly(tables, watch, t, i, n, at, unsure, base, year, seed, keys, now, af
                     if stage == 2:
                         theirs += np.int64(word > cut[2])
                     if theirs != outcome:
-                        keys[i + lane] |= np.uint32(stage << _PARTED)
+                        keys[i + lane] |= np.uint32(stage << PARTED)
             step = np.int64(tables.step[scope, stage, state, outcome])
             marks, end = step >> MARK_SHIFT, (step >> END_SHIFT) & (ENDS - 1)
             was = (was & _KEPT) | (step & STATE_MASK) | (marks << _MARK) | (end << _END)
@@ -954,7 +1069,7 @@ def simulate(
     where = np.uint64(seed), np.uint64(first), size, np.uint64(year)
     if theirs is None:
         theirs = Watch(False, layout.moves, layout.votes, tables.cut, tables.cut)
-    _block(tables, layout, theirs, *where, chosen, _room(tables.rounds), counts, cells, parted)
+    _block(tables, layout, theirs, *where, chosen, room_for(tables.rounds), counts, cells, parted)
     return counts
 
 
@@ -969,7 +1084,7 @@ def _block(tables, layout, watch, seed, first, size, year, chosen, room, counts,
         base = first + np.uint64(done)
         n = min(BATCH, size - done)
         # the indices of a batch have their upper half in common
-        left = np.uint64(1 << 32) - (base & np.uint64(_HALF))
+        left = np.uint64(1 << 32) - (base & np.uint64(HALF))
         if np.uint64(n) > left:
             n = np.int64(left)
         number = n
@@ -989,40 +1104,51 @@ def _block(tables, layout, watch, seed, first, size, year, chosen, room, counts,
             parted[done : done + n] = room.parted[:n]
         done += n
     if chosen.size == 0:
-        tally = counts.ravel()
-        for row in range(SUMS):
-            for cell in range(_CELLS):
-                tally[cell] += np.int64(sums[row, cell])
-        sums[:] = 0
+        add_up(sums, counts)
+
+
+@jit
+def add_up(sums, counts):  # type: ignore[no-untyped-def]
+    """Add `sums` to `counts`, and set them to 0; most lines of them are empty."""
+    tally, one, other = counts.ravel(), sums[0], sums[1]
+    for start in range(0, _CELLS, _LINE):
+        any_ = np.uint32(0)
+        for cell in range(start, start + _LINE):
+            any_ |= one[cell] | other[cell]
+        if any_ != 0:
+            for cell in range(start, start + _LINE):
+                tally[cell] += np.int64(one[cell]) + np.int64(other[cell])
+                one[cell] = 0
+                other[cell] = 0
 
 
 @jit
 def _batch(tables, layout, watch, base, year, seed, n, few, room, counts, noting):  # type: ignore[no-untyped-def]
     """Play a batch of `n` disputes, one after another or the few that are listed."""
-    _addresses(room.address, base >> np.uint64(32), year, tables.rounds, seed)
+    addresses(room.address, base >> np.uint64(32), year, tables.rounds, seed)
     if watch.on:
         room.parted[:n] = 0
     on = _enter(tables, layout, watch, base, n, few, room, counts)
     for t in range(tables.rounds):
         if on == 0:
             break
-        on, gone = _round(tables, layout, watch, t, on, base, year, seed, room, noting)
+        on, gone, _, _ = play_round(tables, layout, watch, None, t, on, base, year, seed, room, noting, 0, 0)
         if few.size == 0:
             for i in range(gone):
                 room.sums[i & (SUMS - 1), room.over[i]] += 1
         if noting:
             for i in range(gone):
-                room.cells[room.over_keys[i] & np.uint32(_OFFSET)] = room.over[i]
+                room.cells[room.over_keys[i] & np.uint32(OFFSET)] = room.over[i]
         if watch.on:
             for i in range(gone):
                 key = room.over_keys[i]
-                room.parted[key & np.uint32(_OFFSET)] = key >> np.uint32(_PARTED)
+                room.parted[key & np.uint32(OFFSET)] = key >> np.uint32(PARTED)
 
 
 @jit
 def _enter(tables, layout, watch, base, n, few, room, counts):  # type: ignore[no-untyped-def]
     """Keep the disputes that become a crisis in the first lanes, and count the others."""
-    low, listed = np.uint32(base & np.uint64(_HALF)), few.size > 0
+    low, listed = np.uint32(base & np.uint64(HALF)), few.size > 0
     keys, words, now, bounds, cells = room.keys, room.words, room.now, layout.bounds, room.cells
     address = room.address[tables.rounds]
     if listed:
@@ -1047,7 +1173,7 @@ def _enter(tables, layout, watch, base, n, few, room, counts):  # type: ignore[n
         inside -= b
         both -= c
     for i in range(parts):
-        room.parted[room.parting[i] & np.uint32(_OFFSET)] = 1
+        room.parted[room.parting[i] & np.uint32(OFFSET)] = 1
     counts[1, 1, 0, 0, 0] += both
     counts[1, 0, 0, 0, 0] += theirs - both
     counts[0, 1, 0, 0, 0] += inside - both
@@ -1077,7 +1203,7 @@ def _flagged(typingctx, parted, i, bit, found, n):  # type: ignore[no-untyped-de
     """Write down which of 16 positions have a bit set; return how many there are so far."""
 
     def emit(context, b, signature, values):  # type: ignore[no-untyped-def]
-        parted, i, bit, found, n = _values(context, b, signature, values)
+        parted, i, bit, found, n = values_of(context, b, signature, values)
         flags = (load(b, parted, i, 8, 16) & every(b, bit, 16)).differs(0)
         place = every(b, b.trunc(i, ir.IntType(32)), 16) + lanes(b, range(16), 32)
         store(b, found, n, place.packed(flags))

@@ -84,7 +84,7 @@ def moved(tables: Tables, by: int) -> Tables:
 
 def both(monkeypatch: pytest.MonkeyPatch, play: Any) -> tuple[Any, Any]:
     """Return what is played in vector instructions, and without."""
-    monkeypatch.setattr(crisis, "_MANY", 1)
+    monkeypatch.setattr(crisis, "MANY", 1)
     monkeypatch.setattr(crisis, "_FEW", 1)
     fast = play()
     monkeypatch.setattr(wide, "laid_out", lambda _: None)
