@@ -9,12 +9,14 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from llvmlite import ir
 from numba.core import types
 from numpy.typing import NDArray
 
 from entangle_kernels import vectors
+from entangle_kernels.exact import CELLS
 from entangle_kernels.jit import jit
-from entangle_kernels.vectors import Vector, data, intrinsic, load, store
+from entangle_kernels.vectors import Vector, data, intrinsic, load, load_every, store
 
 BITS = 64
 #: Words whose bits are counted before a count of eight bits could overflow.
@@ -23,6 +25,11 @@ _CHUNK = 255
 _ROWS: Final = 15
 _GROUP: Final = 8 * _ROWS
 _LONG: Final = 17 * _GROUP
+#: Trajectories whose endings are closed up together.
+_PIECE: Final = 4 * _LONG
+#: Cells of disputes that do not become a crisis, by origin: outside the treaty area; inside, so much later.
+_BY_SCOPE: Final = np.uint16(np.prod(CELLS[2:]))
+_BY_ORIGIN: Final = np.array([0, 2], np.uint16) * _BY_SCOPE
 _EACH_BYTE: Final = 0x0101010101010101
 _COMPILED: Final = not vectors.INTERPRETED
 _BYTES = np.uint64(0x0101010101010101)
@@ -48,8 +55,19 @@ def coincidences(
         elsewhere.
     """
     found = np.zeros((len(cells), len(cells), BITS), np.int64)
-    _coincidences(cells, left, right, found)
+    if vectors.AVAILABLE and _BY_ORIGIN[-1] < min(left.size, right.size):
+        _coincidences_of_crises(cells, left, right, _quiet_cells(left, right), found)
+    else:
+        first, second = (np.empty((len(cells), _LONG), np.uint64) for _ in range(2))
+        _coincidences(cells, cells.shape[1], left, right, first, second, found)
     return found
+
+
+def _quiet_cells(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[np.uint16]:
+    """Return two pairs of cells; those of a pair have the same words, and are quiet or even the same."""
+    outside, inside = _BY_ORIGIN, _BY_ORIGIN + _BY_SCOPE
+    alike = (left[outside] == left[inside]) & (right[outside] == right[inside])
+    return np.stack([outside, np.where(alike, inside, outside)], axis=1)
 
 
 def changes(
@@ -110,10 +128,9 @@ def _common_bits(words, found):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _coincidences(cells, left, right, found):  # type: ignore[no-untyped-def]
-    worlds, n = cells.shape
-    first = np.empty((worlds, _LONG), np.uint64)
-    second = np.empty((worlds, _LONG), np.uint64)
+def _coincidences(cells, n, left, right, first, second, found):  # type: ignore[no-untyped-def]
+    """Count in the first `n` trajectories; `first` and `second` are room for words."""
+    worlds = len(cells)
     counts = np.zeros((8, 8), np.uint64)
     for start in range(0, n, _LONG):
         size = min(_LONG, n - start)
@@ -127,6 +144,83 @@ def _coincidences(cells, left, right, found):  # type: ignore[no-untyped-def]
         for a in range(worlds):
             for b in range(a + 1, worlds):
                 _add_common_bits(first[a], second[b], size, counts, found[a, b])
+
+
+@jit
+def _coincidences_of_crises(cells, left, right, quiet, found):  # type: ignore[no-untyped-def]
+    """Do as :func:`_coincidences` does, a word at a time only where a dispute becomes a crisis in some world.
+
+    Most disputes stay quiet in all worlds, in cells of one pair of `quiet`: they are counted as such.
+    """
+    worlds, n = cells.shape
+    half, low = np.uint64(32), np.uint64(0xFFFFFFFF)
+    some = np.empty((worlds, _PIECE + vectors.BEYOND), np.uint16)
+    first = np.empty((worlds, _LONG), np.uint64)
+    second = np.empty((worlds, _LONG), np.uint64)
+    times = np.zeros(2, np.int64)
+    for start in range(0, n, _PIECE):
+        stop = min(start + _PIECE, n)
+        whole = start + (stop - start) // 32 * 32
+        kept = np.int64(0)
+        for i in range(start, whole, 32):
+            flags = np.uint64(0xFFFFFFFFFFFFFFFF)
+            for world in range(worlds):
+                flags &= np.uint64(_quiet(cells[world], i, quiet))
+            times[0] += _ones(flags & low)
+            times[1] += _ones(flags >> half)
+            others = ~(flags | (flags >> half)) & low
+            number = kept
+            for world in range(worlds):
+                number = _pack(cells[world], i, others, some[world], kept)
+            kept = number
+        for i in range(whole, stop):
+            some[:, kept] = cells[:, i]
+            kept += 1
+        _coincidences(some, kept, left, right, first, second, found)
+    for which in range(2):
+        both = left[quiet[which, 0]] & right[quiet[which, 0]]
+        for bit in range(BITS):
+            if (both >> np.uint64(bit)) & np.uint64(1):
+                for a in range(worlds):
+                    found[a, a + 1 :, bit] += times[which]
+
+
+@intrinsic
+def _quiet(typingctx, cells, i, quiet):  # type: ignore[no-untyped-def]
+    """Return which of 32 endings are in the first pair of cells, and from bit 32 on in the second."""
+
+    def emit(context, b, signature, values):  # type: ignore[no-untyped-def]
+        cells, quiet = (data(context, b, signature.args[j], values[j]) for j in (0, 2))
+        here = load(b, cells, values[1], 16, 32)
+        first, second, third, fourth = (~here.differs(load_every(b, quiet, k, 16, 32)) for k in range(4))
+        return (first | second).joined(third | fourth).word()
+
+    return types.int64(cells, i, quiet), emit
+
+
+@intrinsic
+def _pack(typingctx, cells, i, flags, some, kept):  # type: ignore[no-untyped-def]
+    """Append the flagged ones of 32 endings to others; return how many there are."""
+
+    def emit(context, b, signature, values):  # type: ignore[no-untyped-def]
+        cells, some = (data(context, b, signature.args[j], values[j]) for j in (0, 3))
+        _, i, flags, _, kept = values
+        lanes = b.bitcast(b.trunc(flags, ir.IntType(32)), ir.VectorType(ir.IntType(1), 32))
+        chosen = Vector(b, lanes)
+        store(b, some, kept, load(b, cells, i, 16, 32).packed(chosen))
+        return b.add(kept, chosen.number())
+
+    return types.int64(cells, i, flags, some, kept), emit
+
+
+@intrinsic
+def _ones(typingctx, word):  # type: ignore[no-untyped-def]
+    """Return how many bits of a word are set."""
+
+    def emit(context, b, signature, values):  # type: ignore[no-untyped-def]
+        return b.ctpop(values[0])
+
+    return types.int64(types.uint64), emit
 
 
 @jit
