@@ -29,7 +29,7 @@ from entangle.executors import completed, worker_count, writable
 from entangle.outcomes import OUTCOMES
 from entangle.outlook import sixteen
 from entangle.questions import HAPPENED, Counts
-from entangle_kernels import census, decades, tally, worlds
+from entangle_kernels import decades, tally, worlds
 from entangle_kernels.peace import Contexts, Peace
 
 if TYPE_CHECKING:
@@ -82,11 +82,8 @@ def play(plan: Plan, seed: int, first: int, size: int) -> Counts:
     for start in range(0, size, decades.BATCH):
         number = min(decades.BATCH, size - start)
         happened = [
-            census.ever(
-                decades.record(
-                    contexts, peace, seed=seed, first=first + start, size=number, years=plan.years
-                ),
-                HAPPENED,
+            decades.ever(
+                contexts, peace, HAPPENED, seed=seed, first=first + start, size=number, years=plan.years
             )
             for contexts, peace in plan.worlds
         ]

@@ -62,6 +62,7 @@ EVENTS: Final = 9
 BATCH: Final = 1024
 
 _HALF = np.uint64(32)
+_NO_WORDS: Final = np.empty(0, np.uint64)
 _BY_CORNER: Final = CELLS[2] * CELLS[3] * CELLS[4]
 _SOFT: Final = soft_table()
 _NORMAL: Final = normal_table()
@@ -127,8 +128,55 @@ def record(
     for start in range(0, size, BATCH):
         stop = min(start + BATCH, size)
         part = Record(kept.levels[start:stop], kept.events[start:stop], kept.steadfast[start:stop])
-        _histories(contexts, peace, np.uint64(seed), np.uint64(first + start), years, lanes, part)
+        _histories(
+            contexts,
+            peace,
+            np.uint64(seed),
+            np.uint64(first + start),
+            years,
+            lanes,
+            part,
+            _NO_WORDS,
+            _NO_WORDS,
+        )
     return kept
+
+
+def ever(
+    contexts: Contexts,
+    peace: Peace,
+    happened: NDArray[np.uint64],
+    *,
+    seed: int,
+    first: int,
+    size: int,
+    years: int,
+) -> NDArray[np.uint64]:
+    """Return for each history the events of any of its years, shape (histories,).
+
+    They are those of :func:`entangle_kernels.census.ever`, of histories that are nowhere kept, which takes most
+    of the time.
+
+    Parameters
+    ----------
+    happened
+        The word of each cell, one bit for each event, shape (cells,).
+    seed, first, size, years
+        As for :func:`record`.
+    """
+    found = np.zeros(size, np.uint64)
+    lanes = crisis.new_lanes()
+    for start in range(0, size, BATCH):
+        own = found[start : start + BATCH]
+        unkept = Record(
+            np.empty((own.size, 0, LEVELS)),
+            np.empty((own.size, 0, EVENTS), np.int32),
+            np.empty(own.size, np.uint8),
+        )
+        _histories(
+            contexts, peace, np.uint64(seed), np.uint64(first + start), years, lanes, unkept, happened, own
+        )
+    return found
 
 
 def again(contexts: Contexts, kept: Record, *, seed: int, first: int) -> NDArray[np.uint16]:
@@ -183,7 +231,8 @@ def _again(contexts, seed, first, lanes, kept, found):  # type: ignore[no-untype
 
 
 @jit
-def _histories(contexts, peace, seed, first, years, lanes, kept):  # type: ignore[no-untyped-def]
+def _histories(contexts, peace, seed, first, years, lanes, kept, happened, ever):  # type: ignore[no-untyped-def]
+    """Play a batch; keep the years if there is room for them, and what ever happened if there is for that."""
     n = kept.steadfast.size
     half = contexts.enter.shape[0] // 2
     index = np.empty(n, np.uint64)
@@ -204,6 +253,7 @@ def _histories(contexts, peace, seed, first, years, lanes, kept):  # type: ignor
     bound = np.zeros(n, np.int64)
     ends = np.empty(n, np.uint16)
     levels[6, :] = peace.odds
+    keeping = kept.events.shape[1] > 0
     for year in range(years):
         now = np.uint64(year)
         philox(index, now, ARMS, seed, words)
@@ -219,11 +269,15 @@ def _histories(contexts, peace, seed, first, years, lanes, kept):  # type: ignor
         lanes.trajectory[:n] = index
         open_ = _open(contexts, types, entry, first, n, half, kept.steadfast, place, bound, lanes, ends)
         _play(contexts, now, seed, first, open_, lanes, types, entry, ends)
-        _note(year, levels, place, bound, ends, kept)
+        if keeping:
+            _note(year, levels, place, bound, ends, kept)
+        for i in range(ever.size):
+            if ends[i] != QUIET:
+                ever[i] |= happened[ends[i]]
         philox(index, now, LIFE, seed, words)
         _follow(contexts, peace, place, bound, ends, levels, trend, grievance)
         _live(contexts, peace, year + 1, ends, words, place, status, cause, notice, giver, pause)
-        for i in range(n):
+        for i in range(n if keeping else 0):
             kept.events[i, year, 3] = grievance[0, i]
             kept.events[i, year, 4] = grievance[1, i]
             kept.events[i, year, 5] = status[i]
