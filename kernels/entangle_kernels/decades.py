@@ -243,6 +243,7 @@ def _histories(contexts, peace, seed, first, years, lanes, kept, happened, ever)
     entry = np.empty((4, n), np.uint32)
     levels = np.zeros((LEVELS, n))
     trend = np.zeros((3, n))
+    known = np.empty((4, n))
     grievance = np.zeros((2, n), np.int64)
     status = np.full(n, IN_FORCE if peace.pact else ENDED, np.int64)
     cause = np.zeros(n, np.int64)
@@ -260,7 +261,7 @@ def _histories(contexts, peace, seed, first, years, lanes, kept, happened, ever)
         if year == 0:
             for i in range(n):
                 kept.steadfast[i] = np.uint64(words[3, i]) < peace.steadfast
-        _arm(peace, words, status, levels, trend)
+        _arm(peace, words, status, levels, trend, known)
         philox(index, now, PLACE, seed, words)
         _find_place(contexts, words, levels, place)
         philox(index, now, TYPES, seed, types)
@@ -319,30 +320,42 @@ def _normal(word):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _arm(peace, words, status, levels, trend):  # type: ignore[no-untyped-def]
-    """Let efforts answer, and capabilities drift towards what their trends and efforts sustain."""
+def _arm(peace, words, status, levels, trend, known):  # type: ignore[no-untyped-def]
+    """Let efforts answer, and capabilities drift towards what their trends and efforts sustain.
+
+    Look-ups first, into `known`, shape (4, histories): what is left is a loop that compilers vectorise.
+    """
     rest = 1.0 - peace.inertia
+    ka, kb, kc, ea, eb, ec = levels[0], levels[1], levels[2], levels[3], levels[4], levels[5]
+    ta, tb, tc = trend[0], trend[1], trend[2]
+    reliance, za, zb, zc = known[0], known[1], known[2], known[3]
+    odds = levels[6]
     for i in range(status.size):
-        ka, kb, kc = levels[0, i], levels[1, i], levels[2, i]
-        in_force = status[i] == IN_FORCE
-        reliance = 0.0
-        if in_force:
-            belief = -_soft(-levels[6, i])
-            reliance = _soft(peace.ln_share + belief + (kc - kb) + peace.ln_ratio)
-        target_a = peace.react[0] * (kb + reliance)
-        target_b = peace.react[1] * ka - peace.free_riding * reliance
-        target_c = peace.react[2] * ka
-        ua = peace.inertia * levels[3, i] + rest * target_a + peace.shock * _normal(words[0, i])
-        ub = peace.inertia * levels[4, i] + rest * target_b + peace.shock * _normal(words[1, i])
-        uc = peace.inertia * levels[5, i] + rest * target_c + peace.shock * _normal(words[2, i])
-        if in_force:
+        reliance[i] = 0.0
+        if status[i] == IN_FORCE:
+            belief = -_soft(-odds[i])
+            reliance[i] = _soft(peace.ln_share + belief + (kc[i] - kb[i]) + peace.ln_ratio)
+    for actor in range(3):
+        word, shock = words[actor], known[1 + actor]
+        for i in range(status.size):
+            shock[i] = _normal(word[i])
+    for i in range(status.size):
+        a, b, c = ka[i], kb[i], kc[i]
+        target_a = peace.react[0] * (b + reliance[i])
+        target_b = peace.react[1] * a - peace.free_riding * reliance[i]
+        target_c = peace.react[2] * a
+        ua = peace.inertia * ea[i] + rest * target_a + peace.shock * za[i]
+        ub = peace.inertia * eb[i] + rest * target_b + peace.shock * zb[i]
+        uc = peace.inertia * ec[i] + rest * target_c + peace.shock * zc[i]
+        if status[i] == IN_FORCE:
             ub = max(ub, peace.ln_floor)
-        levels[0, i] = (ka + peace.growth[0]) + peace.build * (ua - (ka - trend[0, i]))
-        levels[1, i] = (kb + peace.growth[1]) + peace.build * (ub - (kb - trend[1, i]))
-        levels[2, i] = (kc + peace.growth[2]) + peace.build * (uc - (kc - trend[2, i]))
-        for actor in range(3):
-            trend[actor, i] = trend[actor, i] + peace.growth[actor]
-        levels[3, i], levels[4, i], levels[5, i] = ua, ub, uc
+        ka[i] = (a + peace.growth[0]) + peace.build * (ua - (a - ta[i]))
+        kb[i] = (b + peace.growth[1]) + peace.build * (ub - (b - tb[i]))
+        kc[i] = (c + peace.growth[2]) + peace.build * (uc - (c - tc[i]))
+        ta[i] = ta[i] + peace.growth[0]
+        tb[i] = tb[i] + peace.growth[1]
+        tc[i] = tc[i] + peace.growth[2]
+        ea[i], eb[i], ec[i] = ua, ub, uc
 
 
 @jit
