@@ -454,14 +454,20 @@ def _play(contexts, now, seed, first, n, lanes, spare, words, ends):  # type: ig
 def _follow(contexts, peace, place, bound, ends, levels, trend, grievance):  # type: ignore[no-untyped-def]
     """Let crises leave their marks on strengths, grievances and belief."""
     half = contexts.enter.shape[0] // 2
+    crises = np.empty(ends.size, np.int64)
+    number = 0
+    ga, gb = grievance[0], grievance[1]
     for i in range(ends.size):
+        end = np.int64(ends[i]) // (STATES * MARKS) % CELLS[2]
+        crises[number] = i
+        over = np.int64((ends[i] != QUIET) & (end != NO_CRISIS))
+        number += over
+        a, b = ga[i], gb[i]  # without a crisis they fade
+        ga[i] = a + (1 - over) * (np.int64(a < 0) - np.int64(a > 0))
+        gb[i] = b + (1 - over) * (np.int64(b < 0) - np.int64(b > 0))
+    for i in crises[:number]:
         code = np.int64(ends[i])
         end = code // (STATES * MARKS) % CELLS[2]
-        if code == QUIET or end == NO_CRISIS:
-            for actor in range(2):
-                now = grievance[actor, i]
-                grievance[actor, i] = now + np.int64(now < 0) - np.int64(now > 0)
-            continue
         state = code // MARKS % STATES
         rung = state >> 3
         levels[0, i] = levels[0, i] - peace.loss[0, rung]
