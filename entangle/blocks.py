@@ -166,8 +166,10 @@ def _block(plan: Plan, room: Room, counts: Counts, changed: Counts, **where: int
     cells = room.cells[: len(plan.worlds) * size].reshape(-1, size)
     ready = together.ready(plan.worlds, plan.rivals) if size >= crisis.MANY else None
     if ready is not None:
-        into_all = {"words": HAPPENED, "counts": counts, "changed": changed, "cells": cells}
-        for _ in together.endings(ready, **where, **into_all):
+        played = together.endings(
+            ready, **draw, size=size, words=HAPPENED, counts=counts, changed=changed, cells=cells
+        )
+        for _ in played:
             pass
         return cells
     for world, (table, rivals) in enumerate(zip(plan.worlds, plan.rivals, strict=True)):

@@ -206,6 +206,7 @@ def again(contexts: Contexts, kept: Record, *, seed: int, first: int) -> NDArray
 def _again(contexts, seed, first, lanes, kept, found):  # type: ignore[no-untyped-def]
     n, years = found.shape
     types = np.empty((4, n), np.uint32)
+    tally = np.zeros(4 * _BY_CORNER, np.int64)
     words = np.empty((4, n), np.uint32)
     place = np.zeros(n, np.int64)
     ends = np.full(n, QUIET, np.uint16)
@@ -224,7 +225,7 @@ def _again(contexts, seed, first, lanes, kept, found):  # type: ignore[no-untype
         philox(lanes.trajectory[:chosen], now, TYPES, seed, types)
         philox(lanes.trajectory[:chosen], now, ENTRY, seed, words)
         open_ = _open(contexts, types, words, first, chosen, 0, kept.steadfast, place, bound, lanes, ends)
-        _play(contexts, now, seed, first, open_, lanes, types, words, ends)
+        _play(contexts, now, seed, first, open_, lanes, types, words, tally, ends)
         for i in range(n):
             if kept.events[i, year, 1]:
                 found[i, year] = ends[i]
@@ -240,6 +241,7 @@ def _histories(contexts, peace, seed, first, years, lanes, kept, happened, ever)
         index[i] = first + np.uint64(i)
     words = np.empty((4, n), np.uint32)
     types = np.empty((4, n), np.uint32)
+    tally = np.zeros(4 * _BY_CORNER, np.int64)
     entry = np.empty((4, n), np.uint32)
     levels = np.zeros((LEVELS, n))
     trend = np.zeros((3, n))
@@ -269,7 +271,7 @@ def _histories(contexts, peace, seed, first, years, lanes, kept, happened, ever)
         _arise(contexts, peace, entry, status, grievance, bound, ends)
         lanes.trajectory[:n] = index
         open_ = _open(contexts, types, entry, first, n, half, kept.steadfast, place, bound, lanes, ends)
-        _play(contexts, now, seed, first, open_, lanes, types, entry, ends)
+        _play(contexts, now, seed, first, open_, lanes, types, entry, tally, ends)
         if keeping:
             _note(year, levels, place, bound, ends, kept)
         for i in range(ever.size):
@@ -402,12 +404,13 @@ def _open(contexts, types, entry, first, n, half, steadfast, place, bound, lanes
     by_context = contexts.rounds * 3 * by_actor
     # those that arose, and of them those that open: branches would go the wrong way too often
     arose = np.empty(n, np.int64)
-    number = 0
+    number = np.int64(0)
     for i in range(n):
         arose[number] = i
         number += np.int64(ends[np.int64(lanes.trajectory[i] - first)] != QUIET)
-    kept = 0
-    for i in arose[:number]:
+    kept = np.int64(0)
+    for lane in range(number):
+        i = arose[lane]
         at = np.int64(lanes.trajectory[i] - first)
         corner = np.int64(ends[at]) // _BY_CORNER
         origin = corner >> 1
@@ -434,9 +437,8 @@ def _open(contexts, types, entry, first, n, half, steadfast, place, bound, lanes
 
 
 @jit
-def _play(contexts, now, seed, first, n, lanes, spare, words, ends):  # type: ignore[no-untyped-def]
-    """Play the crises of the first `n` lanes to their end."""
-    tally = np.zeros(4 * _BY_CORNER, np.int64)
+def _play(contexts, now, seed, first, n, lanes, spare, words, tally, ends):  # type: ignore[no-untyped-def]
+    """Play the crises of the first `n` lanes to their end, and add to `tally`, which nobody asks for."""
     unwatched = np.empty(0, np.uint8)
     for t in range(contexts.rounds):
         if n == 0:
@@ -455,7 +457,7 @@ def _follow(contexts, peace, place, bound, ends, levels, trend, grievance):  # t
     """Let crises leave their marks on strengths, grievances and belief."""
     half = contexts.enter.shape[0] // 2
     crises = np.empty(ends.size, np.int64)
-    number = 0
+    number = np.int64(0)
     ga, gb = grievance[0], grievance[1]
     for i in range(ends.size):
         end = np.int64(ends[i]) // (STATES * MARKS) % CELLS[2]
@@ -465,7 +467,8 @@ def _follow(contexts, peace, place, bound, ends, levels, trend, grievance):  # t
         a, b = ga[i], gb[i]  # without a crisis they fade
         ga[i] = a + (1 - over) * (np.int64(a < 0) - np.int64(a > 0))
         gb[i] = b + (1 - over) * (np.int64(b < 0) - np.int64(b > 0))
-    for i in crises[:number]:
+    for crisis_ in range(number):
+        i = crises[crisis_]
         code = np.int64(ends[i])
         end = code // (STATES * MARKS) % CELLS[2]
         state = code // MARKS % STATES

@@ -151,15 +151,28 @@ def _mine() -> tuple[Disputes, Replays, Forks]:
     if mine is None:
         most = BATCH + BEYOND
         wide_, narrow = np.uint32, np.uint16
-        by_batch = [aligned((_BATCHES, most), wide_) for _ in range(4)]
-        base, number = np.zeros(_BATCHES, np.uint64), np.zeros((_BATCHES, 2), np.int64)
-        tile = aligned((3 * TILE,), wide_), aligned((TILE,), wide_), aligned((TILE // 32,), wide_)
+        keys, said, guess, sites = (aligned((_BATCHES, most), wide_) for _ in range(4))
         disputes = Disputes(
-            base, number, *by_batch, np.zeros((MOST, 4), np.int64), *tile, aligned((TILE,), narrow)
+            base=np.zeros(_BATCHES, np.uint64),
+            number=np.zeros((_BATCHES, 2), np.int64),
+            keys=keys,
+            said=said,
+            guess=guess,
+            sites=sites,
+            arose=np.zeros((MOST, 4), np.int64),
+            words=aligned((3 * TILE,), wide_),
+            places=aligned((TILE,), wide_),
+            may=aligned((TILE // 32,), wide_),
+            ends=aligned((TILE,), narrow),
         )
         replays = Replays(aligned((2, LONGEST), wide_), np.zeros(2, np.int64), aligned((2, LONGEST), narrow))
-        keys, now = ([aligned((most,), kind) for _ in range(2)] for kind in (wide_, narrow))
-        forks = Forks(aligned((2 * TILE // 32,), wide_), keys[0], now[0], keys[1], now[1])
+        forks = Forks(
+            before=aligned((2 * TILE // 32,), wide_),
+            keys0=aligned((most,), wide_),
+            now0=aligned((most,), narrow),
+            keys1=aligned((most,), wide_),
+            now1=aligned((most,), narrow),
+        )
         mine = _OWN.mine = disputes, replays, forks
     return mine
 
@@ -269,7 +282,9 @@ def _areas(worlds: list[World]) -> tuple[NDArray[np.uint32], NDArray[np.int64], 
         area of each world; the first world of each area.
     """
     known: dict[bytes, int] = {}
-    areas, leader, bounds = [], [], []
+    areas: list[int] = []
+    leader: list[int] = []
+    bounds: list[NDArray[np.uint32]] = []
     for i, world in enumerate(worlds):
         own = world.layout.bounds
         area = known.setdefault(own[0].tobytes(), len(known))
@@ -466,8 +481,8 @@ def _open(  # type: ignore[no-untyped-def]
     Keep apart those that open for the protégé's rival alone, and list those in which the two differ.
     """
     result = _tuple(types.int64, 6)
-    given = (i, n, shift, number, bounds, drawn, said, guess, sites, keys, now, kept)
-    given += (forked_keys, forked_now, forked, parting, parts)
+    first = i, n, shift, number, bounds, drawn, said, guess, sites, keys, now, kept
+    second = forked_keys, forked_now, forked, parting, parts
 
     def emit(context, b, signature, values):  # type: ignore[no-untyped-def]
         i, n, shift, number, bounds, drawn, said, guess, sites, *others = values_of(
@@ -502,7 +517,7 @@ def _open(  # type: ignore[no-untyped-def]
         counted = [first.joined(second).number() for first, second in zip(*found, strict=True)]
         return context.make_tuple(b, signature.return_type, [kept, forked, parts, *counted])
 
-    return result(*given), emit
+    return result(*first, *second), emit
 
 
 @jit

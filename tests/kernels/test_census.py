@@ -96,6 +96,19 @@ def test_the_first_time_is_counted_once(counted: census.Census, kept: decades.Re
         assert counted.firsts[:, event].tolist() == firsts
 
 
+def test_what_ever_happened_is_the_same_without_a_record(world: tuple[peace.Contexts, peace.Peace]) -> None:
+    size = decades.BATCH + 300  # two batches
+    where = {"seed": SEED, "first": 2**32 - 200, "size": size, "years": YEARS}
+    kept = decades.record(*world, **where)
+    happened = np.where(np.arange(HAPPENED.size) % 3, HAPPENED, np.uint64(2**63))
+    found = decades.ever(*world, happened, **where)
+    assert np.array_equal(found, census.ever(kept, happened))
+    for history in range(0, size, 97):
+        cells = kept.events[history, :, 2]
+        assert found[history] == np.bitwise_or.reduce(happened[cells[cells >= 0]], initial=np.uint64(0))
+    assert len(set(found.tolist())) > 20
+
+
 def test_other_rules_are_compared_dispute_by_dispute(
     counted: census.Census, kept: decades.Record, others: list[Any]
 ) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from entangle_kernels.exact import CELLS
 from entangle_kernels.tally import BITS, changes, coincidences
 from reference import pairs as twin
 
@@ -60,6 +61,29 @@ def test_twin_counts_the_same_changes(size: int) -> None:
     for share in (0.0, 0.3, 1.0):
         chosen = np.flatnonzero(rng.random(size) < share).astype(np.uint32)
         assert_changes(cells, others, chosen, words)
+
+
+@pytest.mark.parametrize("size", [31, 32, 33, 3000, 8160, 8161, 20_000])
+@pytest.mark.parametrize("alike", [True, False])
+def test_quiet_disputes_are_counted_as_any(size: int, alike: bool) -> None:
+    """Most trajectories end in the same quiet cell in all worlds, some in different ones, a few in a crisis."""
+    rng = np.random.default_rng([6, size, alike])
+    left, right = rng.integers(0, ALL, (2, int(np.prod(CELLS))), np.uint64, endpoint=True)
+    corner = left.size // 4
+    if alike:  # as in the engine: what is asked does not depend on where
+        for words in (left, right):
+            words[corner * np.array([1, 3])] = words[corner * np.array([0, 2])]
+    cells = np.tile(corner * rng.integers(0, 4, size), (3, 1))
+    moved = rng.random((3, size)) < 0.1
+    cells[moved] = corner * rng.integers(0, 4, moved.sum())
+    crises = rng.random((3, size)) < 0.2
+    cells[crises] = rng.integers(0, left.size, crises.sum())
+    ended = cells.astype(np.uint16)
+    found = coincidences(ended, left, right)
+    bits = np.arange(BITS, dtype=np.uint64)
+    for a, b in ((0, 1), (0, 2), (1, 2)):
+        both = left[ended[a]] & right[ended[b]]
+        assert found[a, b].tolist() == [int(((both >> bit) & np.uint64(1)).sum()) for bit in bits]
 
 
 @given(

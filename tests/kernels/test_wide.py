@@ -176,7 +176,7 @@ def test_words_whose_upper_half_meets_a_threshold_are_told_apart(monkeypatch: py
     fast, slow = both(monkeypatch, lambda: crisis.simulate(own, seed=SEED, first=0, size=size))
     assert np.array_equal(fast, slow)
     # a table all of whose thresholds share the upper half of a word that occurs
-    words = reference.words(0, 0, 0, SEED)
+    words = reference.words(0, 0, SEED)
     near = own._replace(cut=np.full_like(own.cut, int(words[0]) | 0xFFFF))
     monkeypatch.undo()
     fast, slow = both(monkeypatch, lambda: crisis.endings(near, seed=SEED, first=0, size=5000).cells)
