@@ -66,7 +66,7 @@ def test_twin_counts_the_same_changes(size: int) -> None:
 @pytest.mark.parametrize("size", [31, 32, 33, 3000, 8160, 8161, 20_000])
 @pytest.mark.parametrize("alike", [True, False])
 def test_quiet_disputes_are_counted_as_any(size: int, alike: bool) -> None:
-    """Most trajectories end in the same quiet cell in all worlds, some in different ones, a few in a crisis."""
+    """Most end in the same quiet cell in all worlds, some in different ones, a few in a crisis."""
     rng = np.random.default_rng([6, size, alike])
     left, right = rng.integers(0, ALL, (2, int(np.prod(CELLS))), np.uint64, endpoint=True)
     corner = left.size // 4
