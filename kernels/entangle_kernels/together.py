@@ -83,14 +83,14 @@ class World(NamedTuple):
     tables, layout, watch
         As :func:`entangle_kernels.wide.watch` returns them.
     votes, moves
-        `votes` of the protégé's rival, and `moves` of the defender's.
+        `votes` of the protégé's rival, and `moves` of the protégé's and of the defender's.
     """
 
     tables: Tables
     layout: Layout
     watch: Watch
     votes: NDArray[np.uint64]
-    moves: NDArray[np.uint32]
+    moves: tuple[NDArray[np.uint32], NDArray[np.uint32]]
 
 
 class Disputes(NamedTuple):
@@ -207,7 +207,7 @@ def _made_ready(
         protege, defender = (wide.laid_out(rival) for rival in others or (tables, tables))
         if protege is None or defender is None:
             return None
-        found.append(World(tables, *watched, protege.votes, defender.moves))
+        found.append(World(tables, *watched, protege.votes, (protege.moves, defender.moves)))
     return found
 
 
@@ -540,10 +540,10 @@ def _play(  # type: ignore[no-untyped-def]
     cells,
 ):
     """Play a block in a world, and its rivals if they are watched."""
-    first = Layout(watch.moves, votes, layout.nature, layout.steps, layout.bounds)
-    second = Layout(moves, watch.votes, layout.nature, layout.steps, layout.bounds)
+    first = Layout(moves[0], votes, layout.nature, layout.steps, layout.bounds)
+    second = Layout(moves[1], watch.votes, layout.nature, layout.steps, layout.bounds)
     protege, defender = _with(tables, watch.protege), _with(tables, watch.defender)
-    year, unwatched = np.uint64(0), Watch(False, layout.moves, layout.votes, tables.cut, tables.cut)
+    year, unwatched = np.uint64(0), Watch(False, layout.votes, layout.votes, tables.cut, tables.cut)
     rooms = _beside(room, forks.keys0, forks.now0), _beside(room, forks.keys1, forks.now1)
     chosen, number, others = replays.chosen, replays.number, replays.cells
     number[:] = 0
@@ -673,7 +673,6 @@ def _beside(room, keys, now):  # type: ignore[no-untyped-def]
         room.halves,
         room.places,
         room.found,
-        room.theirs,
         room.wide,
         room.wide_theirs,
         room.after,

@@ -213,7 +213,6 @@ class Room(NamedTuple):
     halves: NDArray[np.uint16]
     places: NDArray[np.uint32]
     found: NDArray[np.uint32]
-    theirs: NDArray[np.uint32]
     wide: NDArray[np.uint64]
     wide_theirs: NDArray[np.uint64]
     after: NDArray[np.uint16]
@@ -245,7 +244,6 @@ def _new_room(rounds: int) -> Room:
         halves=aligned((4 * TILE,), np.uint16),
         places=aligned((TILE,), np.uint32),
         found=aligned((TILE,), np.uint32),
-        theirs=aligned((TILE,), np.uint32),
         wide=aligned((TILE,), np.uint64),
         wide_theirs=aligned((TILE,), np.uint64),
         after=aligned((TILE,), np.uint16),
@@ -696,26 +694,36 @@ def _fetch(typingctx, at, places, table, found):  # type: ignore[no-untyped-def]
     return types.void(at, places, table, found), emit
 
 
+def split(builder: Any, table: Any, at: Any) -> tuple[Vector, Vector]:
+    """Return the lower and the upper halves of 16 numbers of 64 bits."""
+    low, high = (load(builder, table, plus(builder, at, k), 64, 8).as_lanes(32) for k in (0, 8))
+    return low.mixed(high, range(0, 32, 2)), low.mixed(high, range(1, 32, 2))
+
+
 def _mover(stage: int, end: int, up: int, *, watched: bool = False) -> Any:
     """Return the code of the challenger's (stage 0) or the protégé's move (1), watched by a rival or not."""
 
     @intrinsic
-    def move(typingctx, i, at, found, theirs, steps, keys, now, after, words, unsure, places):  # type: ignore[no-untyped-def]
+    def move(typingctx, i, at, found, steps, keys, now, after, words, unsure, places):  # type: ignore[no-untyped-def]
         def emit(context, b, signature, values):  # type: ignore[no-untyped-def]
-            i, at, found, theirs, steps, keys, now, after, words, unsure, places = values_of(
+            i, at, found, steps, keys, now, after, words, unsure, places = values_of(
                 context, b, signature, values
             )
             x = load(b, now, i, 16, 32) if stage == 0 else load(b, after, at, 16, 32)
             here = _Lanes(b, at, x, words, steps)
             here.turn(stage)
 
-            def choice(table: Any) -> tuple[Vector, Vector]:
-                first, second = (load(b, table, plus(b, at, 16 * j), 32, 16) for j in range(2))
+            if watched:  # the rival's come with them, in the upper half
+                (first, theirs), (second, others) = (split(b, found, plus(b, at, j)) for j in (0, 16))
+            else:
+                first, second = (load(b, found, plus(b, at, j), 32, 16) for j in (0, 16))
+
+            def choice(first: Vector, second: Vector) -> tuple[Vector, Vector]:
                 return here.below(_bottoms(first, second)), here.above(_tops(first, second))
 
-            back, sharp = choice(found)
+            back, sharp = choice(first, second)
             if watched:
-                their_back, their_sharp = choice(theirs)
+                their_back, their_sharp = choice(theirs, others)
                 parts = back.differs(their_back) | sharp.differs(their_sharp)
                 here.part(unsure, parts, stage - 1, keys, i)
             here.now = here.step(up).where(sharp, (x | (end << _END)).where(back, x))
@@ -724,7 +732,7 @@ def _mover(stage: int, end: int, up: int, *, watched: bool = False) -> Any:
             here.look(stage + 1, keys, i, places)
             return context.get_dummy_value()
 
-        return types.void(i, at, found, theirs, steps, keys, now, after, words, unsure, places), emit
+        return types.void(i, at, found, steps, keys, now, after, words, unsure, places), emit
 
     return move
 
@@ -750,8 +758,7 @@ def _settler(*, watched: bool) -> Any:
             def choice(table: Any) -> tuple[Vector, Vector, Vector]:
                 halves = []
                 for j in range(0, 32, 16):
-                    low, high = (load(b, table, plus(b, at, j + k), 64, 8).as_lanes(32) for k in (0, 8))
-                    halves += [low.mixed(high, range(0, 32, 2)), low.mixed(high, range(1, 32, 2))]
+                    halves += split(b, table, plus(b, at, j))
                 back, sharp = _bottoms(halves[0], halves[2]), _tops(halves[0], halves[2])
                 return here.below(back), here.above(sharp), here.above(_bottoms(halves[1], halves[3]))
 
@@ -900,11 +907,11 @@ def play_round(tables, layout, watch, forks, t, n, base, year, seed, room, notin
     `other` by now: that is returned too.
     """
     address, first, second, third = room.address[t], layout.moves[t, 0], layout.moves[t, 1], layout.votes[t]
-    their_second, their_third = watch.moves[t, 1], watch.votes[t]
+    both_second, their_third = watch.moves[t], watch.votes[t]
     steps, nature = layout.steps, layout.nature
     keys, now, after, over, over_keys = room.keys, room.now, room.after, room.over, room.over_keys
     words, places, unsure = room.halves, room.places, room.unsure
-    found, theirs, wide, wide_theirs = room.found, room.theirs, room.wide, room.wide_theirs
+    found, wide, wide_theirs = room.found, room.wide, room.wide_theirs
     low = np.uint32(base & np.uint64(HALF))
     last = np.uint16(STALEMATE << _END if t == tables.rounds - 1 else 0)
     kept = gone = np.int64(0)
@@ -918,18 +925,17 @@ def play_round(tables, layout, watch, forks, t, n, base, year, seed, room, notin
         for at in range(0, size, 32):
             _fetch(at, places, first, found)
         for at in range(0, size, 32):
-            _challenge(start + at, at, found, found, steps, keys, now, after, words, unsure, places)
-        for at in range(0, size, 32):
-            _fetch(at, places, second, found)
+            _challenge(start + at, at, found, steps, keys, now, after, words, unsure, places)
         if watch.on:
             for at in range(0, size, 32):
-                _fetch(at, places, their_second, theirs)
+                _fetch(at, places, both_second, wide)
             for at in range(0, size, 32):
-                i = start + at
-                _provoke_watched(i, at, found, theirs, steps, keys, now, after, words, unsure, places)
+                _provoke_watched(start + at, at, wide, steps, keys, now, after, words, unsure, places)
         else:
             for at in range(0, size, 32):
-                _provoke(start + at, at, found, found, steps, keys, now, after, words, unsure, places)
+                _fetch(at, places, second, found)
+            for at in range(0, size, 32):
+                _provoke(start + at, at, found, steps, keys, now, after, words, unsure, places)
         for at in range(0, size, 32):
             _fetch(at, places, third, wide)
         if watch.on:
@@ -1007,10 +1013,21 @@ def _exactly(tables, watch, t, i, n, at, unsure, base, year, seed, keys, now, af
 
 
 class Watch(NamedTuple):
-    """What the rivals of protégé and defender would do, if anything is `on`."""
+    """What the rivals of protégé and defender would do, if anything is `on`.
+
+    Parameters
+    ----------
+    moves
+        As those of a :class:`Layout`, the protégé's alone, and in the upper half its rival's, shape (rounds,
+        2 scopes, 2 estimates, 8 types, 64 states).
+    votes
+        As those of a layout, of the defender's rival.
+    protege, defender
+        `cut` of both rivals.
+    """
 
     on: bool
-    moves: NDArray[np.uint32]
+    moves: NDArray[np.uint64]
     votes: NDArray[np.uint64]
     protege: NDArray[np.uint32]
     defender: NDArray[np.uint32]
@@ -1021,14 +1038,16 @@ def watch(
 ) -> tuple[Layout, Watch] | None:
     """Return the layout and what to watch; None if there is no layout of a rival."""
     if rivals is None:
-        return layout, Watch(False, layout.moves, layout.votes, tables.cut, tables.cut)
+        return layout, Watch(False, layout.votes, layout.votes, tables.cut, tables.cut)
     protege, defender = (laid_out(rival) for rival in rivals)
     if protege is None or defender is None:
         return None
     bounds = layout.bounds.copy()
     bounds[1] = np.minimum(bounds[1], protege.bounds[1])
     bounds[9:] = protege.bounds[6:8]
-    theirs = Watch(True, protege.moves, defender.votes, rivals[0].cut, rivals[1].cut)
+    both = aligned(layout.votes.shape, np.uint64)
+    both[:] = layout.moves[:, 1] | protege.moves[:, 1].astype(np.uint64) << np.uint64(32)
+    theirs = Watch(True, both, defender.votes, rivals[0].cut, rivals[1].cut)
     return layout._replace(bounds=bounds), theirs
 
 
@@ -1068,7 +1087,7 @@ def simulate(
         counts = np.zeros(CELLS if chosen.size == 0 else (2, 2, 1, 1, 1), np.int64)
     where = np.uint64(seed), np.uint64(first), size, np.uint64(year)
     if theirs is None:
-        theirs = Watch(False, layout.moves, layout.votes, tables.cut, tables.cut)
+        theirs = Watch(False, layout.votes, layout.votes, tables.cut, tables.cut)
     _block(tables, layout, theirs, *where, chosen, room_for(tables.rounds), counts, cells, parted)
     return counts
 
