@@ -756,7 +756,7 @@ def _settler(*, watched: bool) -> Any:
             here.turn(2)
 
             def choice(table: Any) -> tuple[Vector, Vector, Vector]:
-                halves = []
+                halves: list[Vector] = []
                 for j in range(0, 32, 16):
                     halves += split(b, table, plus(b, at, j))
                 back, sharp = _bottoms(halves[0], halves[2]), _tops(halves[0], halves[2])
