@@ -714,9 +714,10 @@ def _mover(stage: int, end: int, up: int, *, watched: bool = False) -> Any:
             here.turn(stage)
 
             if watched:  # the rival's come with them, in the upper half
-                (first, theirs), (second, others) = (split(b, found, plus(b, at, j)) for j in (0, 16))
+                pairs = [split(b, found, plus(b, at, j)) for j in (0, 16)]
             else:
-                first, second = (load(b, found, plus(b, at, j), 32, 16) for j in (0, 16))
+                pairs = [2 * (load(b, found, plus(b, at, j), 32, 16),) for j in (0, 16)]
+            (first, theirs), (second, others) = pairs
 
             def choice(first: Vector, second: Vector) -> tuple[Vector, Vector]:
                 return here.below(_bottoms(first, second)), here.above(_tops(first, second))
