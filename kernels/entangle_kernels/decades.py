@@ -60,6 +60,8 @@ EVENTS: Final = 9
 #: Histories whose years are taken together, so that what is kept of them stays near. Four times as many take
 #: 10 % longer, a quarter as many 20 %.
 BATCH: Final = 1024
+#: The same where nothing is kept: as many as there are lanes.
+_UNKEPT: Final = 4096
 
 _HALF = np.uint64(32)
 _NO_WORDS: Final = np.empty(0, np.uint64)
@@ -166,8 +168,8 @@ def ever(
     """
     found = np.zeros(size, np.uint64)
     lanes = crisis.new_lanes()
-    for start in range(0, size, BATCH):
-        own = found[start : start + BATCH]
+    for start in range(0, size, _UNKEPT):
+        own = found[start : start + _UNKEPT]
         unkept = Record(
             np.empty((own.size, 0, LEVELS)),
             np.empty((own.size, 0, EVENTS), np.int32),

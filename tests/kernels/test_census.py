@@ -97,7 +97,7 @@ def test_the_first_time_is_counted_once(counted: census.Census, kept: decades.Re
 
 
 def test_what_ever_happened_is_the_same_without_a_record(world: tuple[peace.Contexts, peace.Peace]) -> None:
-    size = decades.BATCH + 300  # two batches
+    size = decades._UNKEPT + 300  # two batches
     where = {"seed": SEED, "first": 2**32 - 200, "size": size, "years": YEARS}
     kept = decades.record(*world, **where)
     happened = np.where(np.arange(HAPPENED.size) % 3, HAPPENED, np.uint64(2**63))
