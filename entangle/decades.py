@@ -313,8 +313,12 @@ class Total:
                 mine._replace(**{name: getattr(mine, name) + getattr(theirs, name) for name in _WHOLE})
                 for mine, theirs in zip(self._whole.counts, part.counts, strict=True)
             ]
-            both = zip(self._whole[1:], part[1:], strict=True)
-            self._whole = Part(tuple(counts), *(mine + theirs for mine, theirs in both))
+            self._whole = Part(
+                tuple(counts),
+                self._whole.shared + part.shared,
+                self._whole.products + part.products,
+                self._whole.digests + part.digests,
+            )
         for total, own in zip(self._floating, part.counts, strict=True):
             for name in FLOATING:
                 total[name].add(getattr(own, name))
