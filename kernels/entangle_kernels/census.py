@@ -162,26 +162,11 @@ def count(
         _compare(questions.happened, kept, ends, census.changed[:, rule], census.changed_firsts[:, rule])
 
 
-def ever(kept: Record, happened: Words) -> Words:
-    """Return for each history the events of any of its years, shape (histories,)."""
-    found = np.zeros(kept.steadfast.size, np.uint64)
-    _ever(kept.events, happened, found)
-    return found
-
-
 def products(one: Record, other: Record) -> Counts:
     """Return the sum over histories of the product of each level in two worlds [2^-30], shape (7, Y)."""
     found = np.zeros((LEVELS, one.levels.shape[1]), np.int64)
     _products(one.levels, other.levels, found)
     return found
-
-
-@jit
-def _ever(events, happened, found):  # type: ignore[no-untyped-def]
-    for i in range(found.size):
-        for year in range(events.shape[1]):
-            if events[i, year, 2] >= 0:
-                found[i] |= happened[events[i, year, 2]]
 
 
 @jit

@@ -240,7 +240,7 @@ def parted_by(
         Memory to write them into, :data:`BEYOND` longer than `parted` at least; fresh if not given.
     """
     found = np.empty(parted.size + BEYOND, np.uint32) if into is None else into
-    if vectors.AVAILABLE:
+    if vectors.AVAILABLE and parted.size >= MANY:
         return wide.positions(parted, 1 << rival, found)
     return found[: _positions(parted, np.uint8(1 << rival), found)]
 

@@ -156,8 +156,7 @@ def ever(
 ) -> NDArray[np.uint64]:
     """Return for each history the events of any of its years, shape (histories,).
 
-    As :func:`entangle_kernels.census.ever` does of a record, but nothing else is kept, which takes two thirds
-    of the time.
+    Nothing else is kept of them, which takes two thirds of the time.
 
     Parameters
     ----------

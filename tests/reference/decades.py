@@ -479,3 +479,15 @@ def giving_notice(peace: Any, pact: Pact, wishes: Wishes) -> Pact:
     if int(peace.notice) == 0:
         return ended(pact, giver)
     return pact._replace(notice=int(peace.notice), giver=giver)
+
+
+def ever(endings: Any, happened: Any) -> list[int]:
+    """Return the bits of whatever happened in each history, from the cell of each year or -1."""
+    found = []
+    for cells in endings.tolist():
+        bits = 0
+        for cell in cells:
+            if cell >= 0:
+                bits |= int(happened[cell])
+        found.append(bits)
+    return found
