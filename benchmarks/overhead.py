@@ -5,7 +5,8 @@
 plays the same disputes, on two workers each, by bare threads (two, each with a half of the blocks, nothing
 between them and the compiled core), by the engine's own threads, by two processes and by a Dask cluster of
 two workers with one thread each. They take turns, the order changes from turn to turn, and what is told is
-the ratio to the bare threads of the same turn: median, least and most. Then it hands out tasks that do
+the ratio to the bare threads of the same turn: median, least and most. A cluster takes some time of its own
+even if it idles, so the bare threads are also measured before it is there. Then it hands out tasks that do
 nothing.
 
 It wants two idle cores: how many there were is told at the end.
@@ -76,11 +77,16 @@ def timed(action: Callable[[], Any]) -> tuple[float, Any]:
     return time.perf_counter() - began, made
 
 
-def disputes(own: dict[str, Any], trajectories: int, repeats: int) -> None:
+def alone(plan: Any, trajectories: int, repeats: int) -> list[float]:
+    """Return the seconds that bare threads take as long as there is no cluster."""
+    bare(plan, 1, 2**21)  # compile
+    return [timed(lambda: bare(plan, 1, trajectories))[0] for _ in range(repeats)]
+
+
+def disputes(plan: Any, own: dict[str, Any], trajectories: int, repeats: int, before: list[float]) -> None:
     """Print what playing the same disputes takes in every way."""
     from entangle import engine
 
-    _, plan, _ = engine.prepared(study())
     ways: dict[str, Callable[[int], Any]] = {"bare": lambda n: bare(plan, 1, n)}
 
     def on(executor: Any) -> Callable[[int], Any]:
@@ -100,12 +106,17 @@ def disputes(own: dict[str, Any], trajectories: int, repeats: int) -> None:
             counts[name] = made.counts
         assert all(np.array_equal(counts["bare"], other) for other in counts.values()), "other counts"
     print(f"{trajectories:,} disputes in {len(plan.worlds)} worlds, {WORKERS} workers, {repeats} turns")
+    print(f"  bare, before there was a cluster: {_range(before)} s")
     for name in WAYS:
         ratios = [a / b for a, b in zip(walls[name], walls["bare"], strict=True)]
         print(
-            f"  {name:9s} {statistics.median(walls[name]):7.2f} s   / bare {statistics.median(ratios):.3f}"
+            f"  {name:9s} {_range(walls[name]):>20s} s   / bare {statistics.median(ratios):.3f}"
             f"  ({min(ratios):.3f} – {max(ratios):.3f})"
         )
+
+
+def _range(seconds: list[float]) -> str:
+    return f"{statistics.median(seconds):.2f} ({min(seconds):.2f} – {max(seconds):.2f})"
 
 
 def tasks(own: dict[str, Any], number: int, repeats: int) -> None:
@@ -140,9 +151,13 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=4)
     parser.add_argument("--tasks", type=int, default=10_000)
     given = parser.parse_args()
+    from entangle import engine
+
     free = idle()
+    _, plan, _ = engine.prepared(study())
+    before = alone(plan, given.trajectories, given.repeats)
     with executors() as own:
-        disputes(own, given.trajectories, given.repeats)
+        disputes(plan, own, given.trajectories, given.repeats, before)
         tasks(own, given.tasks, min(given.repeats, 2))
     print(f"{free:.1f} of {os.cpu_count()} processors were idle before")
 

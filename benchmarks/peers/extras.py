@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.extras", description=__doc__)
     parser.add_argument("--repeats", type=int, default=9, help="turns, at least 1 (default: 9)")
     parser.add_argument(
-        "--trajectories", type=int, default=2**20, help="crises to simulate in each turn (default: 2^20)"
+        "--trajectories", type=int, default=2**23, help="crises to simulate in each turn (default: 2^23)"
     )
     parser.add_argument("--histories", type=int, default=2**14, help="histories in each turn (default: 2^14)")
     given = parser.parse_args(arguments)
